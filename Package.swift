@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with: the Swift 6 language mode (the tools version's default), the
+/// features that make imports and existentials explicit, and no warning tolerated.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let strictC: [CSetting] = [
+    .unsafeFlags(["-std=gnu11", "-Wall", "-Wextra", "-Werror"]),
+    .define("_GNU_SOURCE"),
+]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+
+let package = Package(
+    name: "MediaPod",
+    products: [
+        .executable(name: "mediapod", targets: ["mediapod"]),
+        .executable(name: "podaudio", targets: ["podaudio"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // C: shims over what Swift cannot call, system libraries, and the layouts shared with C programs.
+        .target(name: "CLinux", cSettings: strictC),
+        .target(name: "SoundABI", cSettings: strictC),
+        .target(name: "PodInitABI", cSettings: strictC),
+        .systemLibrary(name: "CPulse"),
+        .systemLibrary(name: "CSndFile"),
+        .systemLibrary(name: "CSampleRate"),
+
+        // Libraries, lowest first.
+        .target(name: "LinuxSystem", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
+        .target(name: "SoundControl", dependencies: ["LinuxSystem", systemPackage], swiftSettings: strict),
+        .target(name: "SoundDSP", dependencies: ["CSampleRate"], swiftSettings: strict),
+        .target(
+            name: "SoundSinks", dependencies: ["LinuxSystem", "SoundDSP", "CPulse", "CSndFile", systemPackage],
+            swiftSettings: strict),
+        .target(
+            name: "SoundBroker",
+            dependencies: [
+                "LinuxSystem", "SoundABI", "SoundControl", "SoundDSP", "SoundSinks", systemPackage, logging,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Pod", dependencies: ["LinuxSystem", "CLinux", "PodInitABI", systemPackage],
+            swiftSettings: strict),
+        .target(
+            name: "DeviceStore",
+            dependencies: ["LinuxSystem", "SoundControl", systemPackage, crypto, subprocess],
+            swiftSettings: strict),
+        .target(
+            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", systemPackage, crypto, subprocess],
+            swiftSettings: strict),
+        .target(
+            name: "Session",
+            dependencies: [
+                "LinuxSystem", "Pod", "PodInitABI", "DeviceStore", "Checkpoint", "SoundControl", systemPackage, subprocess,
+                logging,
+            ],
+            swiftSettings: strict),
+        .target(name: "CLI", dependencies: ["LinuxSystem", argumentParser], swiftSettings: strict),
+
+        .executableTarget(
+            name: "mediapod",
+            dependencies: [
+                "CLI", "Session", "DeviceStore", "Pod", "Checkpoint", "SoundControl", "LinuxSystem", argumentParser,
+                systemPackage, subprocess,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "podaudio",
+            dependencies: [
+                "CLI", "Session", "DeviceStore", "SoundBroker", "SoundControl", "LinuxSystem", argumentParser,
+                systemPackage, logging,
+            ],
+            swiftSettings: strict),
+    ]
+)
