@@ -179,9 +179,8 @@ static int mediapod_poll_revents(
     switch (io->state) {
     case SND_PCM_STATE_RUNNING:
     case SND_PCM_STATE_PREPARED:
-        if (available(pcm) >= pcm->stop_threshold && io->state == SND_PCM_STATE_RUNNING) {
-            *revents |= POLLOUT | POLLERR;
-        } else if (available(pcm) >= pcm->avail_min) {
+        // An xrun too is room: alsa-lib learns of it from the pointer, and an error without one is EIO to it.
+        if (available(pcm) >= pcm->avail_min) {
             *revents |= POLLOUT;
         } else {
             link_clear_wake(&pcm->link);

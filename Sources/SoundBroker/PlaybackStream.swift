@@ -33,6 +33,8 @@ final class PlaybackStream {
     private weak var sink: (any SoundSink)?
     private var sinkStream: (any SinkStream)?
     private var renderer: (any FrameRenderer)?
+    /// The sink's stream was stopped: it lives only until the device has sounded what it holds.
+    private var isHeld = false
     private var isDrainAsked = false
     private var isDrained = false
 
@@ -186,6 +188,7 @@ final class PlaybackStream {
     }
 
     private func closeSinkStream() {
+        isHeld = false
         sinkStream?.close()
         sinkStream = nil
         renderer = nil
@@ -193,7 +196,7 @@ final class PlaybackStream {
     }
 
     private func drainIfExhausted() {
-        guard state == .draining, !isDrainAsked, !isDrained, let ring, let sinkStream else { return }
+        guard state == .draining, !isHeld, !isDrainAsked, !isDrained, let ring, let sinkStream else { return }
         let end = ring.writePosition
         if position.wholeFrames(streamRate: configuration?.rate ?? 1) >= end { return drained() }
         guard renderer?.isExhausted(end: end) == true else { return }
@@ -203,20 +206,23 @@ final class PlaybackStream {
 
     // MARK: Leaving
 
-    /// Stops, takes the exact position, and leaves it in the ring under `handover` for the next broker.
-    func detach(handover: UInt64, completion: @escaping () -> Void) {
-        guard let sinkStream else {
-            self.handover = handover
-            publish()
-            return completion()
-        }
+    /// Stops at an exact position and stays there, whatever the program asks, until a sink is there again.
+    func hold(completion: @escaping () -> Void) {
+        sink = nil
+        guard let sinkStream, !isHeld else { return completion() }
+        isHeld = true
         sinkStream.stop { [self] frames in
             if let renderer, !isDrained { position = renderer.position(played: frames) }
-            self.handover = handover
             publish()
-            wakeProgram()
             completion()
         }
+    }
+
+    /// Leaves the position in the ring, under `handover`, for the next broker.
+    func leave(handover: UInt64) {
+        self.handover = handover
+        publish()
+        wakeProgram()
     }
 
     /// The program or the pod is gone, or goes on with another broker.
@@ -281,7 +287,7 @@ final class PlaybackStream {
 
 extension PlaybackStream: SinkStreamClient {
     func render(into target: UnsafeMutableRawPointer, frames: Int) -> Int {
-        guard let ring, let renderer else { return 0 }
+        guard let ring, let renderer, !isHeld else { return 0 }
         var end = ring.writePosition
         var done = 0
         while true {
@@ -302,7 +308,7 @@ extension PlaybackStream: SinkStreamClient {
     }
 
     func played(_ frames: UInt64, delayNanoseconds: UInt64) {
-        guard let ring, let renderer, let configuration, !isDrained else { return }
+        guard let ring, let renderer, let configuration, !isDrained, !isHeld else { return }
         position = renderer.position(played: frames)
         delay = delayNanoseconds
         let end = ring.writePosition
@@ -318,7 +324,7 @@ extension PlaybackStream: SinkStreamClient {
     }
 
     func drained() {
-        guard let ring, state == .draining else { return }
+        guard let ring, state == .draining, !isHeld else { return }
         position = StreamPosition(frame: ring.writePosition)
         isDrained = true
         publish()

@@ -67,6 +67,8 @@ public final class SoundBroker {
     private var records: [String: StreamRecord] = [:]
     /// Streams that were stopped and wait for the sink to have sounded.
     private var leaving: [PlaybackStream] = []
+    /// From `hold` to `attach`: nothing plays.
+    private var isHeld = false
 
     /// Listens for the pod and for the host. `ready` hears once how the sink turned out.
     public init(_ configuration: Configuration, log: Logger, ready: @escaping (SinkState) -> Void) throws {
@@ -182,7 +184,7 @@ public final class SoundBroker {
         guard let stream = streams[id] else { return }
         stream.configure(
             configuration, ring: ring, wake: wake, record: records.removeValue(forKey: id.description))
-        if case .ready = sink?.state { stream.use(sink) }
+        stream.use(usableSink)
         log.info(
             """
             stream \(id) of \(stream.program): \(configuration.format) \(configuration.rate) Hz \
@@ -215,7 +217,8 @@ public final class SoundBroker {
         case .setPolicy(let policy):
             self.policy = policy
             answer(.done)
-        case .detach: detach { answer(.records($0)) }
+        case .hold: hold { answer(.done) }
+        case .detach: hold { [self] in answer(.records(detach())) }
         case .attach:
             do {
                 try attach()
@@ -246,34 +249,46 @@ public final class SoundBroker {
             streams: streams.values.compactMap { $0.status() }.sorted { $0.id < $1.id })
     }
 
-    /// The pod is frozen: takes every stream's exact position, lets go of the pod, and tells what there was.
-    private func detach(_ completion: @escaping (SoundRecords) -> Void) {
-        var generator = SystemRandomNumberGenerator()
-        let left = streams.values.map { $0 }
-        var waiting = left.count + 1
-        let oneIsDone = { [self] in
+    /// Stops every stream at its exact position; what a program writes meanwhile waits in its ring.
+    private func hold(_ completion: @escaping () -> Void) {
+        isHeld = true
+        let held = streams.values.map { $0 }
+        var waiting = held.count + 1
+        let oneIsDone = {
             waiting -= 1
-            guard waiting == 0 else { return }
-            let found = SoundRecords(policy: policy, streams: left.compactMap { $0.record() })
-            connections = [:]
-            streams = [:]
-            leaving = left
-            remember(found)
-            completion(found)
+            if waiting == 0 { completion() }
         }
-        stopListening()
-        for stream in left {
-            // 0 means that there is none.
-            stream.detach(handover: generator.next() | 1, completion: oneIsDone)
-        }
+        for stream in held { stream.hold(completion: oneIsDone) }
         oneIsDone()
+    }
+
+    /// The pod is frozen and the streams are held: lets go of the pod, and tells what there was.
+    private func detach() -> SoundRecords {
+        stopListening()
+        var generator = SystemRandomNumberGenerator()
+        // 0 means that there is none.
+        for stream in streams.values { stream.leave(handover: generator.next() | 1) }
+        let found = SoundRecords(policy: policy, streams: streams.values.compactMap { $0.record() })
+        connections = [:]
+        leaving = streams.values.map { $0 }
+        streams = [:]
+        remember(found)
+        return found
     }
 
     /// The suspend did not happen.
     private func attach() throws(Errno) {
+        isHeld = false
         for stream in leaving { stream.close() }
         leaving = []
+        for stream in streams.values { stream.use(usableSink) }
         if listener == nil { try listen() }
+    }
+
+    /// Where streams may play now.
+    private var usableSink: (any SoundSink)? {
+        guard !isHeld, case .ready = sink?.state else { return nil }
+        return sink
     }
 
     /// Ends when what the device holds has sounded.
@@ -299,7 +314,7 @@ extension SoundBroker: SinkObserver {
         case .ready(let name, let rate, let channels):
             log.info("sink \(name): \(rate) Hz, \(channels) channels")
             sinkFailure = nil
-            for stream in streams.values { stream.use(sink) }
+            if !isHeld { for stream in streams.values { stream.use(sink) } }
         case .failed(let reason):
             // Once for each reason: a server that stays away is tried twice a second.
             if sinkFailure != reason { log.error("no sound: \(reason)") }

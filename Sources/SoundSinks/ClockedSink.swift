@@ -137,6 +137,7 @@ final class ClockedStream: SinkStream {
     private var played: UInt64 = 0
     private var reported: UInt64 = 0
     private var isDraining = false
+    private var isStopped = false
     private var integers: [Int16] = []
 
     init(sink: ClockedSink, format: SampleFormat, client: any SinkStreamClient) {
@@ -146,7 +147,7 @@ final class ClockedStream: SinkStream {
     }
 
     func setRunning(_ running: Bool) {
-        isRunning = running
+        isRunning = running && !isStopped
         sink?.streamsChanged()
     }
 
@@ -156,6 +157,7 @@ final class ClockedStream: SinkStream {
     func drain() { isDraining = true }
 
     func stop(_ completion: @escaping (UInt64) -> Void) {
+        isStopped = true
         setRunning(false)
         completion(played)
     }
