@@ -75,6 +75,9 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "CLI", dependencies: ["LinuxSystem", argumentParser], swiftSettings: strict),
 
+        // What the tests, the demo and the benchmarks stand on: real sound servers and what they were heard to play.
+        .target(name: "SoundLab", dependencies: ["LinuxSystem", systemPackage], swiftSettings: strict),
+
         .executableTarget(
             name: "mediapod",
             dependencies: [
@@ -89,5 +92,9 @@ let package = Package(
                 systemPackage, logging,
             ],
             swiftSettings: strict),
+
+        // Tests.
+        .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
+        .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
     ]
 )
