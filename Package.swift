@@ -69,7 +69,8 @@ let package = Package(
         .target(
             name: "Session",
             dependencies: [
-                "LinuxSystem", "Pod", "PodInitABI", "DeviceStore", "Checkpoint", "SoundControl", systemPackage, subprocess,
+                "LinuxSystem", "Pod", "PodInitABI", "DeviceStore", "Checkpoint", "SoundControl", systemPackage,
+                subprocess,
                 logging,
             ],
             swiftSettings: strict),

@@ -39,7 +39,11 @@ public struct FrameComparison: Equatable, Sendable {
                 silent += silence
                 index += silence
             } else if let found = Self.nearest(recording, index, in: reference, to: place), found != place {
-                if found > place { lost += found - place } else { repeated += place - found; heard -= place - found }
+                if found > place {
+                    lost += found - place
+                } else {
+                    repeated += place - found; heard -= place - found
+                }
                 place = found
             } else {
                 altered += 1
