@@ -61,7 +61,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "DeviceStore",
-            dependencies: ["LinuxSystem", "SoundControl", systemPackage, crypto, subprocess],
+            dependencies: ["CLinux", "LinuxSystem", "SoundControl", systemPackage, crypto],
             swiftSettings: strict),
         .target(
             name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", systemPackage, crypto, subprocess],
