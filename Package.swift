@@ -64,7 +64,7 @@ let package = Package(
             dependencies: ["CLinux", "LinuxSystem", "SoundControl", systemPackage, crypto],
             swiftSettings: strict),
         .target(
-            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", systemPackage, crypto, subprocess],
+            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
             swiftSettings: strict),
         .target(
             name: "Session",

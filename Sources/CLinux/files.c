@@ -41,19 +41,26 @@ int csys_statfs(const char *path, uint64_t *free_bytes, int64_t *type) {
 }
 
 // nftw takes no argument for its callback.
-static __thread uint64_t tree_bytes;
+static __thread uint64_t tree_allocated, tree_content;
 
 static int add_size(const char *path, const struct stat *state, int type, struct FTW *place) {
     (void)path, (void)place;
-    if (type != FTW_NS) tree_bytes += (uint64_t)state->st_blocks * 512;
+    if (type == FTW_NS) return 0;
+    tree_allocated += (uint64_t)state->st_blocks * 512;
+    if (S_ISREG(state->st_mode)) tree_content += (uint64_t)state->st_size;
     return 0;
 }
 
-int csys_tree_bytes(const char *path, uint64_t *bytes) {
-    tree_bytes = 0;
+int csys_tree_bytes(const char *path, uint64_t *allocated, uint64_t *content) {
+    tree_allocated = tree_content = 0;
     int result = checked(nftw(path, add_size, 16, FTW_PHYS | FTW_MOUNT));
-    *bytes = tree_bytes;
+    *allocated = tree_allocated;
+    *content = tree_content;
     return result;
+}
+
+int csys_start_write_back(int fd, int64_t offset, int64_t count) {
+    return checked(sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE));
 }
 
 int csys_rename_new(const char *from, const char *to) {

@@ -69,7 +69,7 @@ public final class SessionWriter: Sendable {
         } catch {
             undo(to: previous)
             guard let error = error as? Errno else { throw error }
-            throw Failure("commit", "session \(number) of pod \(pod.name)", error)
+            throw Failure.writing("session \(number) of pod \(pod.name)", on: pod.device, error)
         }
         ended.withLock { $0 = true }
         // The new session is safe; an old one that cannot be removed costs space only, and goes with the next.

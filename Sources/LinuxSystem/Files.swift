@@ -47,16 +47,6 @@ public enum Files {
         try retrying { fsync(file.number) }
     }
 
-    /// Writes all of `bytes` at the descriptor's position.
-    public static func writeAll(_ file: borrowing OwnedDescriptor, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
-        let number = file.number
-        var rest = bytes
-        while !rest.isEmpty {
-            let written = try retrying { Glibc.write(number, rest.baseAddress, rest.count) }
-            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-        }
-    }
-
     /// Puts what was written to a file on the device.
     public static func sync(_ path: FilePath) throws(Errno) {
         let file = OwnedDescriptor(adopting: try check(csys_open(path.string, O_RDONLY, 0)))
@@ -84,10 +74,17 @@ public enum Files {
         return free
     }
 
-    /// Bytes that the tree takes up on its file system, links not followed and mounts not entered.
-    public static func treeBytes(_ path: FilePath) throws(Errno) -> UInt64 {
-        var bytes: UInt64 = 0
-        try check(csys_tree_bytes(path.string, &bytes))
+    /// What a tree takes up, links not followed and mounts not entered.
+    public struct TreeBytes: Sendable {
+        /// On its file system.
+        public var allocated: UInt64
+        /// Lengths of its ordinary files.
+        public var content: UInt64
+    }
+
+    public static func treeBytes(_ path: FilePath) throws(Errno) -> TreeBytes {
+        var bytes = TreeBytes(allocated: 0, content: 0)
+        try check(csys_tree_bytes(path.string, &bytes.allocated, &bytes.content))
         return bytes
     }
 }

@@ -19,9 +19,12 @@ int csys_flock(int fd, int operation);
 /// Bytes that an unprivileged program may still write at `path`, and the file system's magic number.
 int csys_statfs(const char *path, uint64_t *free_bytes, int64_t *type);
 
-/// Bytes that the tree at `path` takes up on its own file system, in *bytes. Links are not followed, what is
-/// mounted inside is not counted, a file with two names is counted twice.
-int csys_tree_bytes(const char *path, uint64_t *bytes);
+/// Bytes that the tree at `path` takes up on its own file system, and the lengths of its ordinary files. Links are
+/// not followed, what is mounted inside is not counted, a file with two names is counted twice.
+int csys_tree_bytes(const char *path, uint64_t *allocated, uint64_t *content);
+
+/// sync_file_range with SYNC_FILE_RANGE_WRITE: writing begins, nobody waits.
+int csys_start_write_back(int fd, int64_t offset, int64_t count);
 
 /// Sets an extended attribute; a link is not followed.
 int csys_set_attribute(const char *path, const char *name, const void *value, size_t size);
