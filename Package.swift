@@ -77,7 +77,8 @@ let package = Package(
         .target(name: "CLI", dependencies: ["LinuxSystem", argumentParser], swiftSettings: strict),
 
         // What the tests, the demo and the benchmarks stand on: real sound servers and what they were heard to play.
-        .target(name: "SoundLab", dependencies: ["LinuxSystem", systemPackage], swiftSettings: strict),
+        .target(
+            name: "SoundLab", dependencies: ["LinuxSystem", "SoundControl", systemPackage], swiftSettings: strict),
 
         .executableTarget(
             name: "mediapod",
@@ -96,6 +97,10 @@ let package = Package(
 
         // Tests.
         .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
+        .testTarget(
+            name: "SoundBrokerTests",
+            dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
+            swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
     ]
 )
