@@ -61,10 +61,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "DeviceStore",
-            dependencies: ["LinuxSystem", "SoundControl", systemPackage, crypto, subprocess],
+            dependencies: ["CLinux", "LinuxSystem", "SoundControl", systemPackage, crypto],
             swiftSettings: strict),
         .target(
-            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", systemPackage, crypto, subprocess],
+            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
             swiftSettings: strict),
         .target(
             name: "Session",

@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CLinuxFiles.h"
+#include "CLinuxSpawn.h"
+
 // Descriptors that one message may carry. A unix socket's own limit is 253 (SCM_MAX_FD); nothing here sends
 // more than a few, and what a peer sends beyond this is closed by the kernel (MSG_CTRUNC).
 #define CSYS_MAX_FDS 4

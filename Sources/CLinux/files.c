@@ -1,0 +1,72 @@
+#include "CLinuxFiles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static int checked(int result) {
+    return result < 0 ? -errno : result;
+}
+
+int csys_open(const char *path, int flags, mode_t mode) {
+    int fd;
+    do fd = open(path, flags | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return checked(fd);
+}
+
+int csys_syncfs(int fd) {
+    return checked(syncfs(fd));
+}
+
+int csys_flock(int fd, int operation) {
+    int result;
+    do result = flock(fd, operation);
+    while (result < 0 && errno == EINTR);
+    return checked(result);
+}
+
+int csys_statfs(const char *path, uint64_t *free_bytes, int64_t *type) {
+    struct statfs state;
+    if (statfs(path, &state) < 0) return -errno;
+    *free_bytes = (uint64_t)state.f_bavail * (uint64_t)state.f_bsize;
+    *type = (int64_t)state.f_type;
+    return 0;
+}
+
+// nftw takes no argument for its callback.
+static __thread uint64_t tree_allocated, tree_content;
+
+static int add_size(const char *path, const struct stat *state, int type, struct FTW *place) {
+    (void)path, (void)place;
+    if (type == FTW_NS) return 0;
+    tree_allocated += (uint64_t)state->st_blocks * 512;
+    if (S_ISREG(state->st_mode)) tree_content += (uint64_t)state->st_size;
+    return 0;
+}
+
+int csys_tree_bytes(const char *path, uint64_t *allocated, uint64_t *content) {
+    tree_allocated = tree_content = 0;
+    int result = checked(nftw(path, add_size, 16, FTW_PHYS | FTW_MOUNT));
+    *allocated = tree_allocated;
+    *content = tree_content;
+    return result;
+}
+
+int csys_start_write_back(int fd, int64_t offset, int64_t count) {
+    return checked(sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE));
+}
+
+int csys_rename_new(const char *from, const char *to) {
+    return checked(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+}
+
+int csys_set_attribute(const char *path, const char *name, const void *value, size_t size) {
+    return checked(lsetxattr(path, name, value, size, 0));
+}

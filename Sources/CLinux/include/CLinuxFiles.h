@@ -1,0 +1,35 @@
+// Files and file systems: what Swift cannot call (variadic, or a name that is also a struct's), and walks.
+// Every function returns a value >= 0, or -errno.
+#ifndef CLINUX_FILES_H
+#define CLINUX_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// A descriptor for `path`, close-on-exec; `mode` counts with O_CREAT only.
+int csys_open(const char *path, int flags, mode_t mode);
+
+/// Writes to the device whatever the file system that `fd` lies on still holds in memory.
+int csys_syncfs(int fd);
+
+/// flock(2) with LOCK_SH, LOCK_EX, LOCK_UN and LOCK_NB.
+int csys_flock(int fd, int operation);
+
+/// Bytes that an unprivileged program may still write at `path`, and the file system's magic number.
+int csys_statfs(const char *path, uint64_t *free_bytes, int64_t *type);
+
+/// Bytes that the tree at `path` takes up on its own file system, and the lengths of its ordinary files. Links are
+/// not followed, what is mounted inside is not counted, a file with two names is counted twice.
+int csys_tree_bytes(const char *path, uint64_t *allocated, uint64_t *content);
+
+/// sync_file_range with SYNC_FILE_RANGE_WRITE: writing begins, nobody waits.
+int csys_start_write_back(int fd, int64_t offset, int64_t count);
+
+/// Sets an extended attribute; a link is not followed.
+int csys_set_attribute(const char *path, const char *name, const void *value, size_t size);
+
+/// renameat2 with RENAME_NOREPLACE: -EEXIST when `to` is there.
+int csys_rename_new(const char *from, const char *to);
+
+#endif

@@ -1,0 +1,49 @@
+public import FoundationEssentials
+internal import LinuxSystem
+public import SoundControl
+
+/// `pod.json`: what a pod is made of, the same on every host.
+public struct PodConfiguration: Codable, Sendable, Equatable, Document {
+    static let currentFormat = 1
+
+    public private(set) var formatVersion: Int
+    public var id: UUID
+    public var name: String
+    /// The base file system: the SHA-256 of its squashfs, 64 hexadecimal digits.
+    public var base: String
+    public var createdAt: Date
+    /// The host's user id that the pod's root is mapped to, and how many follow it.
+    public var uidBase: UInt32
+    public var uidCount: UInt32
+    /// What the pod calls itself.
+    public var hostname: String
+    public var soundPolicy: SoundPolicy
+    /// `NAME=value`, for every program of the pod.
+    public var environment: [String]
+
+    public init(
+        name: String, base: String, id: UUID = UUID(), createdAt: Date = Date(), uidBase: UInt32 = 100_000,
+        uidCount: UInt32 = 65_536, hostname: String? = nil, soundPolicy: SoundPolicy = .portable,
+        environment: [String] = []
+    ) {
+        formatVersion = Self.currentFormat
+        self.id = id
+        self.name = name
+        self.base = base
+        self.createdAt = JSONText.wholeSeconds(createdAt)
+        self.uidBase = uidBase
+        self.uidCount = uidCount
+        self.hostname = hostname ?? name
+        self.soundPolicy = soundPolicy
+        self.environment = environment
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case formatVersion = "format_version"
+        case createdAt = "created_at"
+        case uidBase = "uid_base"
+        case uidCount = "uid_count"
+        case soundPolicy = "sound_policy"
+        case id, name, base, hostname, environment
+    }
+}

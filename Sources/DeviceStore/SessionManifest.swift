@@ -1,0 +1,61 @@
+public import FoundationEssentials
+internal import LinuxSystem
+public import SoundControl
+
+/// `manifest.json`: what a suspended session consists of, and what a host has to know before it takes it.
+public struct SessionManifest: Codable, Sendable, Equatable, Document {
+    static let currentFormat = 1
+
+    public private(set) var formatVersion: Int
+    public var id: UUID
+    /// The name of its folder; `SessionWriter.number`.
+    public var number: Int
+    public var createdAt: Date
+    /// The host that suspended it, its kernel release and its CRIU's version.
+    public var hostname: String
+    public var kernel: String
+    public var criuVersion: String
+    /// SHA-256 of the base file system.
+    public var base: String
+    /// Lowest first, all sealed.
+    public var layers: [Int]
+    /// What the stream went through when it was written, in that order.
+    public var filters: [String]
+    /// Bytes of the images, before any filter.
+    public var imageBytes: UInt64
+    /// Bytes of `state`, and its SHA-256 in hexadecimal digits.
+    public var streamBytes: UInt64
+    public var streamSHA256: String
+    public var sound: SoundRecords
+
+    public init(
+        number: Int, hostname: String, kernel: String, criuVersion: String, base: String, layers: [Int],
+        filters: [String], imageBytes: UInt64, streamBytes: UInt64, streamSHA256: String, sound: SoundRecords,
+        id: UUID = UUID(), createdAt: Date = Date()
+    ) {
+        formatVersion = Self.currentFormat
+        self.id = id
+        self.number = number
+        self.createdAt = JSONText.wholeSeconds(createdAt)
+        self.hostname = hostname
+        self.kernel = kernel
+        self.criuVersion = criuVersion
+        self.base = base
+        self.layers = layers
+        self.filters = filters
+        self.imageBytes = imageBytes
+        self.streamBytes = streamBytes
+        self.streamSHA256 = streamSHA256
+        self.sound = sound
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case formatVersion = "format_version"
+        case createdAt = "created_at"
+        case criuVersion = "criu_version"
+        case imageBytes = "image_bytes"
+        case streamBytes = "stream_bytes"
+        case streamSHA256 = "stream_sha256"
+        case id, number, hostname, kernel, base, layers, filters, sound
+    }
+}

@@ -1,0 +1,112 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// A program to start.
+public struct Command: Sendable {
+    /// What errors call it: `tar`, `filter zstd`.
+    public var name: String
+    /// Looked for in PATH when it has no slash.
+    public var program: String
+    public var arguments: [String]
+    /// `NAME=value`; `nil` for this process's own.
+    public var environment: [String]?
+
+    public init(_ program: String, _ arguments: [String], name: String? = nil, environment: [String]? = nil) {
+        self.program = program
+        self.arguments = arguments
+        self.name = name ?? program
+        self.environment = environment
+    }
+}
+
+/// How a program ended.
+public enum ExitStatus: Sendable, Equatable, CustomStringConvertible {
+    case exited(Int32)
+    case signalled(Int32)
+
+    public var isSuccess: Bool { self == .exited(0) }
+
+    public var description: String {
+        switch self {
+        case .exited(let code): "ended with exit code \(code)"
+        case .signalled(let signal): "was killed by signal \(signal) (\(String(cString: strsignal(signal))))"
+        }
+    }
+}
+
+/// A started program. Killed and reaped with this object, so that no way out of a scope leaves it running.
+public final class ChildProcess {
+    public let command: Command
+    public let pid: Int32
+    /// Readable (POLLIN) once the program has ended.
+    public let pidfd: OwnedDescriptor
+    /// `nil` as long as it has not been reaped.
+    public private(set) var status: ExitStatus?
+
+    /// Starts it. Throws `Failure` ("cannot start zstd: no such file or directory").
+    ///
+    /// - Parameters:
+    ///   - input, output, error: descriptors for the three standard ones; they stay the caller's.
+    ///   - keeping: one more that the program gets, as number 3: a lock that it shall hold as long as it runs.
+    public init(_ command: Command, input: Int32, output: Int32, error: Int32, keeping kept: Int32 = -1) throws(Failure) {
+        let arguments = ([command.program] + command.arguments).map { strdup($0) } + [nil]
+        let environment = command.environment.map { $0.map { strdup($0) } + [nil] }
+        defer {
+            for pointer in arguments + (environment ?? []) { free(pointer) }
+        }
+        let result = arguments.withUnsafeBufferPointer { arguments in
+            guard let environment else {
+                return csys_spawn(
+                    command.program, arguments.baseAddress, csys_environment(), input, output, error, kept)
+            }
+            return environment.withUnsafeBufferPointer {
+                csys_spawn(command.program, arguments.baseAddress, $0.baseAddress, input, output, error, kept)
+            }
+        }
+        guard result >= 0 else {
+            let error = Errno(rawValue: -result)
+            guard error == .noSuchFileOrDirectory else { throw Failure("start", command.name, error) }
+            throw Failure(
+                "start", command.name, "there is no program \(command.program)",
+                remedy: "install what is missing with: make setup", cause: error)
+        }
+        let watched = csys_pidfd_open(result)
+        guard watched >= 0 else {
+            Glibc.kill(result, SIGKILL)
+            waitpid(result, nil, 0)
+            throw Failure("start", command.name, Errno(rawValue: -watched))
+        }
+        self.command = command
+        pid = result
+        pidfd = OwnedDescriptor(adopting: watched)
+    }
+
+    deinit {
+        kill()
+        wait()
+    }
+
+    /// Ends it at once; without effect once it has been reaped.
+    public func kill() {
+        send(SIGKILL)
+    }
+
+    public func send(_ signal: Int32) {
+        if status == nil { _ = csys_pidfd_send_signal(pidfd.number, signal) }
+    }
+
+    /// Waits for its end.
+    @discardableResult
+    public func wait() -> ExitStatus {
+        if let status { return status }
+        var raw: Int32 = 0
+        while waitpid(pid, &raw, 0) < 0 {
+            precondition(errno == EINTR, "process \(pid) was reaped by somebody else")
+        }
+        let signal = raw & 0x7f
+        let status: ExitStatus = signal == 0 ? .exited(raw >> 8 & 0xff) : .signalled(signal)
+        self.status = status
+        return status
+    }
+}

@@ -1,0 +1,58 @@
+/// Programs whose standard output is the next one's standard input, with this process at one end, both or none.
+///
+/// What is different from a shell's: a program that fails, that ends before it has read all its input, or that makes no
+/// progress is told apart from those which only suffer from it, and named with the last line it wrote to its
+/// standard error. When `run` returns or throws, every program has ended.
+public struct Pipeline {
+    /// Gives the next bytes of the first program's input, valid until the next call; `nil` at the end.
+    public typealias Source = () throws -> UnsafeRawBufferPointer?
+    /// Takes bytes of the last program's output, valid during the call.
+    public typealias Sink = (UnsafeRawBufferPointer) throws -> Void
+
+    /// Kilobytes move with few wake-ups; the largest pipe that root's defaults allow. Bytes.
+    static let pipeCapacity = 1 << 20
+
+    public var commands: [Command]
+    /// Seconds without a byte moved anywhere after which the program that holds the others up is killed; `nil` for
+    /// programs that may be silent as long as they like.
+    public var stallLimit: Int?
+    /// A descriptor that every program gets as number 3; -1 for none.
+    public var keeping: Int32 = -1
+    /// Called with each line that a program writes to its standard error.
+    public var onErrorLine: ((String) -> Void)?
+    /// Called about ten times a second with the bytes that the first program has written and the last has read so
+    /// far, as the kernel counts them.
+    public var onProgress: ((Progress) -> Void)?
+
+    public struct Progress: Sendable {
+        public var writtenByFirst: UInt64
+        public var readByLast: UInt64
+    }
+
+    public init(_ commands: [Command], stallLimit: Int? = nil) {
+        precondition(!commands.isEmpty)
+        self.commands = commands
+        self.stallLimit = stallLimit
+    }
+
+    /// Runs to the end. Throws `Failure` that names the program at fault ("filter zstd: ended with exit code 1: …"), or
+    /// what `source` and `sink` threw.
+    ///
+    /// - Parameters:
+    ///   - source: without it, the first program's standard input is empty.
+    ///   - sink: without it, the last program's standard output goes nowhere.
+    public func run(source: Source? = nil, sink: Sink? = nil) throws {
+        let run = try PipelineRun(self, source: source, sink: sink)
+        try run.loop()
+    }
+
+    /// Runs one program and gives its standard output; `EFBIG` beyond `limit` bytes.
+    public static func output(of command: Command, limit: Int = 1 << 20) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try Pipeline([command]).run(sink: { chunk in
+            guard bytes.count + chunk.count <= limit else { throw Failure(command.name, "wrote too much") }
+            bytes.append(contentsOf: chunk)
+        })
+        return bytes
+    }
+}

@@ -1,0 +1,198 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// One run of a `Pipeline`: its programs, its descriptors, and the loop that waits for all of them.
+final class PipelineRun {
+    private let pipeline: Pipeline
+    private let source: Pipeline.Source?
+    private let sink: Pipeline.Sink?
+    private var stages: [PipelineStage] = []
+    /// Our end of the first program's input and of the last one's output; `nil` once there is no more.
+    private var input: OwnedDescriptor?
+    private var output: OwnedDescriptor?
+    /// What `source` gave and the pipe has not taken.
+    private var pending = UnsafeRawBufferPointer(start: nil, count: 0)
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Pipeline.pipeCapacity, alignment: 16)
+    private let clock = SuspendingClock()
+    private var lastMove: SuspendingClock.Instant
+    private var lastCount: UInt64 = 0
+
+    init(_ pipeline: Pipeline, source: Pipeline.Source?, sink: Pipeline.Sink?) throws {
+        self.pipeline = pipeline
+        self.source = source
+        self.sink = sink
+        lastMove = clock.now
+        try start()
+    }
+
+    deinit {
+        // The programs go before the descriptors that they were held up at.
+        for stage in stages { stage.process.kill() }
+        stages = []
+        buffer.deallocate()
+    }
+
+    private func start() throws {
+        let null = OwnedDescriptor(adopting: try check(csys_open("/dev/null", O_RDWR, 0)))
+        var upstream: OwnedDescriptor? = nil
+        if source != nil {
+            var pipe = try Pipe(capacity: Pipeline.pipeCapacity)
+            try pipe.write?.setNonBlocking(true)
+            input = pipe.write.take()
+            upstream = pipe.read.take()
+        }
+        for (index, command) in pipeline.commands.enumerated() {
+            var errors = try Pipe(capacity: 1 << 16)
+            try errors.read?.setNonBlocking(true)
+            var downstream: OwnedDescriptor? = nil
+            var next: OwnedDescriptor? = nil
+            if index < pipeline.commands.count - 1 || sink != nil {
+                var pipe = try Pipe(capacity: Pipeline.pipeCapacity)
+                downstream = pipe.write.take()
+                next = pipe.read.take()
+            }
+            let process = try ChildProcess(
+                command, input: upstream.number ?? null.number, output: downstream.number ?? null.number,
+                error: errors.write.number ?? null.number, keeping: pipeline.keeping)
+            stages.append(PipelineStage(process, input: upstream.take(), errors: errors.read.take()))
+            upstream = next.take()
+        }
+        if let last = upstream.take() {
+            try last.setNonBlocking(true)
+            output = consume last
+        }
+    }
+
+    // MARK: - The loop
+
+    func loop() throws {
+        var lastReport = clock.now
+        while input != nil || output != nil || stages.contains(where: { !$0.isOver }) {
+            try fill()
+            if try !wait() { try checkForStall() }
+            for stage in stages { stage.readErrors(pipeline.onErrorLine) }
+            try drain()
+            try push()
+            try judge()
+            if let report = pipeline.onProgress, clock.now - lastReport >= .milliseconds(100) {
+                lastReport = clock.now
+                report(progress())
+            }
+        }
+    }
+
+    /// Waits until something can be done; false when nothing could for a second.
+    private func wait() throws -> Bool {
+        var polled: [pollfd] = []
+        func add(_ number: Int32, _ events: Int32) {
+            polled.append(pollfd(fd: number, events: Int16(events), revents: 0))
+        }
+        if let number = input.number, !pending.isEmpty { add(number, POLLOUT) }
+        if let number = output.number { add(number, POLLIN) }
+        for stage in stages {
+            if let number = stage.errors.number { add(number, POLLIN) }
+            if stage.process.status == nil { add(stage.process.pidfd.number, POLLIN) }
+            // Whether somebody still writes for a program that has ended.
+            else if let number = stage.input.number { add(number, POLLIN) }
+        }
+        return try retrying { poll(&polled, UInt(polled.count), 1000) } > 0
+    }
+
+    /// Asks `source` for more.
+    private func fill() throws {
+        guard input != nil, pending.isEmpty, let source else { return }
+        repeat {
+            guard let next = try source() else {
+                input = nil
+                return
+            }
+            pending = next
+        } while pending.isEmpty
+        lastMove = clock.now
+    }
+
+    /// Writes what the first program's input takes.
+    private func push() throws {
+        guard let number = input.number, !pending.isEmpty else { return }
+        let written = write(number, pending.baseAddress, pending.count)
+        if written < 0 {
+            if errno == EAGAIN || errno == EINTR { return }
+            throw Errno(rawValue: errno)
+        }
+        pending = UnsafeRawBufferPointer(rebasing: pending[written...])
+        lastMove = clock.now
+    }
+
+    /// Reads what the last program's output has.
+    private func drain() throws {
+        guard let number = output.number, let sink else { return }
+        let got = read(number, buffer.baseAddress, buffer.count)
+        if got < 0 {
+            if errno == EAGAIN || errno == EINTR { return }
+            throw Errno(rawValue: errno)
+        }
+        if got == 0 {
+            output = nil
+        } else {
+            try sink(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+        }
+        lastMove = clock.now
+    }
+
+    // MARK: - Whose fault
+
+    /// Reaps what has ended, and throws for the first that ended badly.
+    private func judge() throws {
+        var bad: [PipelineStage] = []
+        for stage in stages {
+            if stage.process.status == nil, stage.process.hasEnded {
+                stage.process.wait()
+                lastMove = clock.now
+                // It may have written between the last look and its end.
+                stage.readErrors(pipeline.onErrorLine)
+                stage.closeErrors()
+            }
+            if stage.process.status != nil { stage.checkLeftovers() }
+            if stage.endedBadly { bad.append(stage) }
+        }
+        // Of several that ended since the last look, a broken pipe is never the cause; otherwise what comes first in
+        // the pipeline made those after it fail, by an input that was cut short.
+        guard let culprit = bad.first(where: { $0.process.status != .signalled(SIGPIPE) }) ?? bad.first else { return }
+        throw culprit.failure
+    }
+
+    private func checkForStall() throws {
+        guard let limit = pipeline.stallLimit else { return }
+        let count = stages.reduce(UInt64(0)) { sum, stage in
+            let moved = stage.process.bytesMoved
+            return sum &+ moved.read &+ moved.written
+        }
+        if count != lastCount {
+            lastCount = count
+            lastMove = clock.now
+        }
+        guard clock.now - lastMove >= .seconds(limit) else { return }
+        // From the end: who has input waiting does not take it; who has none waits for the one before, if it lives.
+        let living = stages.filter { $0.process.status == nil }
+        let culprit = living.last { $0.hasInputWaiting } ?? living.first
+        guard let culprit else { return }
+        throw Failure(culprit.process.command.name, "has made no progress for \(limit) s" + culprit.lastWords)
+    }
+
+    private func progress() -> Pipeline.Progress {
+        Pipeline.Progress(
+            writtenByFirst: stages.first?.process.bytesMoved.written ?? 0,
+            readByLast: stages.last?.process.bytesMoved.read ?? 0)
+    }
+}
+
+extension Optional where Wrapped == OwnedDescriptor {
+    /// The descriptor's number; the owner stays where it is.
+    var number: Int32? {
+        switch self {
+        case .some(let descriptor): descriptor.number
+        case .none: nil
+        }
+    }
+}
