@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 #include "CLinuxFiles.h"
+#include "CLinuxMounts.h"
+#include "CLinuxProcess.h"
 #include "CLinuxSpawn.h"
 
 // Descriptors that one message may carry. A unix socket's own limit is 253 (SCM_MAX_FD); nothing here sends
