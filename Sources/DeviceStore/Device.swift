@@ -32,14 +32,13 @@ public struct Device: Sendable, Equatable {
     public static func open(_ path: FilePath) throws -> Device {
         let name = "device \(path.string)"
         guard let root = absolute(path) else {
-            throw Failure(
-                name, "there is no such folder", remedy: "name another, or make it with: mediapod device init")
+            throw Failure(sentence: "there is no device \(path.string)", remedy: "name another, or make it with: mediapod device init")
         }
-        guard Files.isFolder(root) else { throw Failure(name, "is not a folder") }
+        guard Files.isFolder(root) else { throw Failure(sentence: "\(path.string) is not a folder, so no device") }
         let file = root.appending(labelName)
         guard try attempt("open", name, { () throws(Errno) in try Files.kind(of: file) }) != nil else {
             throw Failure(
-                name, "is not a MediaPod device: it has no \(labelName.string)",
+                sentence: "\(path.string) is not a MediaPod device: it has no \(labelName.string)",
                 remedy: "name another, or make it one with: mediapod device init \(path.string)")
         }
         let label = try DocumentFile.read(Label.self, file, name: name)
@@ -51,8 +50,7 @@ public struct Device: Sendable, Equatable {
     public static func initialize(at path: FilePath) throws -> Device {
         let name = "device \(path.string)"
         try attempt("make", name) { () throws(Errno) in
-            try Files.makeFolders(
-                path, permissions: [.ownerReadWriteExecute, .groupReadExecute, .otherReadExecute])
+            try Files.makeFolders(path, permissions: [.ownerReadWriteExecute, .groupReadExecute, .otherReadExecute])
         }
         guard let root = absolute(path) else { throw Failure("make", name, Errno.noSuchFileOrDirectory) }
         let lock = try attempt("lock", name) { () throws(Errno) in try FileLock.take(root) }
@@ -62,8 +60,7 @@ public struct Device: Sendable, Equatable {
         let own: Set = ["bases", "pods", "lost+found"]
         if let foreign = present.first(where: { !own.contains($0) && !$0.hasPrefix(".\(labelName.string).") }) {
             throw Failure(
-                "make", name, "the folder is not empty (it has \"\(foreign)\")",
-                remedy: "name an empty or a new folder")
+                "make", name, "the folder is not empty (it has \"\(foreign)\")", remedy: "name an empty or a new folder")
         }
         try FileSystemProbe.requireUnixMetadata(of: root)
         for folder in ["bases", "pods"] where !present.contains(folder) {
