@@ -94,7 +94,7 @@ let package = Package(
         .executableTarget(
             name: "podaudio",
             dependencies: [
-                "CLI", "Session", "DeviceStore", "SoundBroker", "SoundControl", "LinuxSystem", argumentParser,
+                "CLI", "DeviceStore", "Pod", "SoundBroker", "SoundSinks", "SoundControl", "LinuxSystem", argumentParser,
                 systemPackage, logging,
             ],
             swiftSettings: strict),

@@ -16,9 +16,7 @@ extension SessionStream {
     ) throws -> SoundRecords {
         do {
             let state = try StateReader(manifest, of: pod)
-            let filters = try manifest.filters.reversed().map { name throws(Failure) in
-                try Filter.named(name).decode
-            }
+            let filters = try manifest.filters.reversed().map { name throws(Failure) in try Filter.named(name).decode }
             try unpack(state, through: filters + [unarchive(images)], total: manifest.imageBytes, progress)
             return try records(in: images) ?? manifest.sound
         } catch {
@@ -102,14 +100,8 @@ private final class StateReader {
             file = try Files.openForReading(path)
             size = try Files.size(of: path)
         } catch {
-<<<<<<< HEAD
-            let reason =
-                error == .noSuchFileOrDirectory ? "is missing" : "is not readable: \(Failure.text(of: error))"
-            throw Failure("state", reason, cause: error)
-=======
             let reason = error == .noSuchFileOrDirectory ? "is missing" : "is not readable: \(Failure.text(of: error))"
             throw Failure(sentence: "state \(reason)", cause: error)
->>>>>>> device
         }
         self.manifest = manifest
         guard size >= manifest.streamBytes else {

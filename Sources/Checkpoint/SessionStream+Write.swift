@@ -38,8 +38,7 @@ extension SessionStream {
         }
         progress(total, total)
         return Summary(
-            imageBytes: total, streamBytes: state.count, sha256: state.digest.hexadecimal,
-            filters: filters.map(\.name))
+            imageBytes: total, streamBytes: state.count, sha256: state.digest.hexadecimal, filters: filters.map(\.name))
     }
 
     private static func archive(_ images: FilePath) -> Command {

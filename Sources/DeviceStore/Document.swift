@@ -28,8 +28,7 @@ enum DocumentFile {
         do {
             bytes = try Files.read(path, limit: limit)
         } catch {
-            let reason =
-                error == .noSuchFileOrDirectory ? "is missing" : "is not readable: \(Failure.text(of: error))"
+            let reason = error == .noSuchFileOrDirectory ? "is missing" : "is not readable: \(Failure.text(of: error))"
             throw Failure(name, "\(file) \(reason)", cause: error)
         }
         do {

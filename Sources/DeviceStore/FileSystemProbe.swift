@@ -11,8 +11,7 @@ enum FileSystemProbe {
     static func requireUnixMetadata(of folder: FilePath) throws(Failure) {
         let subject = "a device of \(folder.string)"
         guard geteuid() == 0 else {
-            throw Failure(
-                "make", subject, "only root may give files to the pod's users", remedy: "run it with sudo")
+            throw Failure("make", subject, "only root may give files to the pod's users", remedy: "run it with sudo")
         }
         if type(of: folder) == overlay {
             throw Failure(

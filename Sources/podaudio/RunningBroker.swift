@@ -17,7 +17,8 @@ struct PodOptions: ParsableArguments {
         let name: String
         if let pod {
             // Becomes part of a path.
-            name = try PodName(pod).text
+            try PodName.validate(pod)
+            name = pod
         } else {
             let running = ((try? Files.list(runtime.pods)) ?? []).filter {
                 (try? Files.kind(of: runtime.pod($0).brokerControl)) != nil
