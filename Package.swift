@@ -99,6 +99,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "mediapod-lab",
+            dependencies: ["CLI", "LinuxSystem", "SoundLab", argumentParser, systemPackage], swiftSettings: strict),
+
         // Tests.
         .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
         .testTarget(
