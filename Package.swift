@@ -64,6 +64,8 @@ let package = Package(
             dependencies: ["CLinux", "LinuxSystem", "SoundControl", systemPackage, crypto],
             swiftSettings: strict),
         .target(
+            name: "PodBase", dependencies: ["LinuxSystem", "DeviceStore", systemPackage], swiftSettings: strict),
+        .target(
             name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
             swiftSettings: strict),
         .target(
@@ -73,7 +75,9 @@ let package = Package(
                 logging,
             ],
             swiftSettings: strict),
-        .target(name: "CLI", dependencies: ["LinuxSystem", argumentParser], swiftSettings: strict),
+        .target(
+            name: "CLI", dependencies: ["LinuxSystem", "DeviceStore", argumentParser, systemPackage],
+            swiftSettings: strict),
 
         // What the tests, the demo and the benchmarks stand on: real sound servers and what they were heard to play.
         .target(name: "SoundLab", dependencies: ["LinuxSystem", systemPackage], swiftSettings: strict),
@@ -81,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "mediapod",
             dependencies: [
-                "CLI", "Session", "DeviceStore", "Pod", "Checkpoint", "SoundControl", "LinuxSystem", argumentParser,
+                "CLI", "Session", "DeviceStore", "PodBase", "Pod", "Checkpoint", "SoundControl", "LinuxSystem", argumentParser,
                 systemPackage, subprocess,
             ],
             swiftSettings: strict),

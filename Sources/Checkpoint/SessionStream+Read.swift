@@ -23,7 +23,7 @@ extension SessionStream {
             empty(images)
             let subject = "session \(manifest.number) of pod \(pod.name)"
             throw switch error {
-            case let failure as Failure: failure.within(subject)
+            case let failure as Failure: failure.of(subject)
             case let error as Errno: Failure(subject, Failure.text(of: error), cause: error)
             default: error
             }
@@ -39,7 +39,7 @@ extension SessionStream {
             while try state.next() != nil { progress(state.count, manifest.streamBytes) }
         } catch {
             let subject = "session \(manifest.number) of pod \(pod.name)"
-            throw (error as? Failure)?.within(subject) ?? error
+            throw (error as? Failure)?.of(subject) ?? error
         }
     }
 
@@ -70,25 +70,18 @@ extension SessionStream {
             let records = try JSONText.decode(SoundRecords.self, from: try Files.read(file, limit: 16 << 20))
             guard records.version <= SoundRecords.currentVersion else {
                 throw Failure(
-                    "sound records",
-                    "have format \(records.version), this program reads up to \(SoundRecords.currentVersion)",
+                    sentence:
+                        "sound.json has format \(records.version), this program reads up to \(SoundRecords.currentVersion)",
                     remedy: "use a newer mediapod")
             }
             return records
         } catch let error as DecodingError {
-            throw Failure("sound records", JSONText.explain(error))
+            throw Failure(sentence: "sound.json \(JSONText.explain(error))")
         }
     }
 
     private static func empty(_ folder: FilePath) {
         for name in (try? Files.list(folder)) ?? [] { try? Files.removeTree(folder.appending(name)) }
-    }
-}
-
-extension Failure {
-    /// "session 3 of pod x: filter zstd: …"
-    fileprivate func within(_ subject: String) -> Failure {
-        Failure(subject, "\(self.subject): \(reason)", remedy: remedy, cause: cause)
     }
 }
 
@@ -108,14 +101,14 @@ private final class StateReader {
             size = try Files.size(of: path)
         } catch {
             let reason = error == .noSuchFileOrDirectory ? "is missing" : "is not readable: \(Failure.text(of: error))"
-            throw Failure("state", reason, cause: error)
+            throw Failure(sentence: "state \(reason)", cause: error)
         }
         self.manifest = manifest
         guard size >= manifest.streamBytes else {
-            throw Failure("state", "is truncated: \(size) of \(manifest.streamBytes) bytes")
+            throw Failure(sentence: "state is truncated: \(size) of \(manifest.streamBytes) bytes")
         }
         guard size == manifest.streamBytes else {
-            throw Failure("state", "is damaged: it has \(size) bytes, the manifest says \(manifest.streamBytes)")
+            throw Failure(sentence: "state is damaged: it has \(size) bytes, the manifest says \(manifest.streamBytes)")
         }
     }
 
@@ -128,10 +121,10 @@ private final class StateReader {
         let got = try Files.read(file, into: buffer)
         if got == 0 {
             guard count == manifest.streamBytes else {
-                throw Failure("state", "is truncated: \(count) of \(manifest.streamBytes) bytes")
+                throw Failure(sentence: "state is truncated: \(count) of \(manifest.streamBytes) bytes")
             }
             guard digest.hexadecimal == manifest.streamSHA256 else {
-                throw Failure("state", "is damaged: its SHA-256 is not the manifest's")
+                throw Failure(sentence: "state is damaged: its SHA-256 is not the manifest's")
             }
             return nil
         }

@@ -14,7 +14,7 @@ extension Device {
         let names = try podNames()
         guard names.contains(name) else {
             let there = names.isEmpty ? "there are none yet" : "there are: \(names.joined(separator: ", "))"
-            throw Failure("device \(root.string)", "no pod named \(name)", remedy: there)
+            throw Failure(sentence: "no pod named \(name)", remedy: there)
         }
         return PodStore(device: self, name: name)
     }

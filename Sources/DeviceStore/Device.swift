@@ -32,13 +32,13 @@ public struct Device: Sendable, Equatable {
     public static func open(_ path: FilePath) throws -> Device {
         let name = "device \(path.string)"
         guard let root = absolute(path) else {
-            throw Failure(name, "there is no such folder", remedy: "name another, or make it with: mediapod device init")
+            throw Failure(sentence: "there is no device \(path.string)", remedy: "name another, or make it with: mediapod device init")
         }
-        guard Files.isFolder(root) else { throw Failure(name, "is not a folder") }
+        guard Files.isFolder(root) else { throw Failure(sentence: "\(path.string) is not a folder, so no device") }
         let file = root.appending(labelName)
         guard try attempt("open", name, { () throws(Errno) in try Files.kind(of: file) }) != nil else {
             throw Failure(
-                name, "is not a MediaPod device: it has no \(labelName.string)",
+                sentence: "\(path.string) is not a MediaPod device: it has no \(labelName.string)",
                 remedy: "name another, or make it one with: mediapod device init \(path.string)")
         }
         let label = try DocumentFile.read(Label.self, file, name: name)

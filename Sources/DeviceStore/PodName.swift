@@ -7,17 +7,17 @@ public enum PodName {
 
     /// Throws with the reason when `name` cannot be a pod's.
     public static func validate(_ name: String) throws(Failure) {
-        let subject = "pod name \"\(name)\""
-        if name.isEmpty { throw Failure("the pod name", "is empty", remedy: rule) }
-        if name.utf8.contains(UInt8(ascii: "/")) { throw Failure(subject, "has a slash in it", remedy: rule) }
+        let subject = "the name \"\(name)\""
+        if name.isEmpty { throw Failure(sentence: "a pod's name cannot be empty", remedy: rule) }
+        if name.utf8.contains(UInt8(ascii: "/")) { throw Failure(sentence: "\(subject) has a slash in it", remedy: rule) }
         if name.utf8.count > longest {
-            throw Failure("pod name \"\(name.prefix(16))…\"", "is longer than \(longest) characters", remedy: rule)
+            throw Failure(sentence: "the name \"\(name.prefix(16))…\" is longer than \(longest) characters", remedy: rule)
         }
         if name.hasPrefix(".") || name.hasPrefix("-") {
-            throw Failure(subject, "begins with \"\(name.prefix(1))\"", remedy: rule)
+            throw Failure(sentence: "\(subject) begins with \"\(name.prefix(1))\"", remedy: rule)
         }
         if let wrong = name.first(where: { !isAllowed($0) }) {
-            throw Failure(subject, "has \"\(wrong)\" in it", remedy: rule)
+            throw Failure(sentence: "\(subject) has \"\(wrong)\" in it", remedy: rule)
         }
     }
 

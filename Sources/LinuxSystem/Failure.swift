@@ -6,7 +6,7 @@ public import SystemPackage
 public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     /// What was being done, a verb: `suspend`. Without one the line begins with `subject`.
     public let action: String?
-    /// What it was done to: `pod x`.
+    /// What it was done to, or what is wrong: `pod x`. Empty where the reason is a sentence of its own.
     public let subject: String
     public let reason: String
     /// What the person can do; `nil` where the reason says it.
@@ -32,6 +32,11 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
         self.init(action: nil, subject: subject, reason: reason, remedy: remedy, cause: cause)
     }
 
+    /// "`sentence`; `remedy`"
+    public init(sentence: String, remedy: String? = nil, cause: Errno? = nil) {
+        self.init(action: nil, subject: "", reason: sentence, remedy: remedy, cause: cause)
+    }
+
     /// "cannot `action` `subject`: no space left on device"
     public init(_ action: String, _ subject: String, _ cause: Errno, remedy: String? = nil) {
         self.init(action: action, subject: subject, reason: Self.text(of: cause), remedy: remedy, cause: cause)
@@ -39,14 +44,23 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// Always one line, whatever was put in: text from files and programs may carry line ends and escapes.
     public var description: String {
-        let beginning = action.map { "cannot \($0) \(subject)" } ?? subject
-        return Self.oneLine("\(beginning): \(reason)" + (remedy.map { "; \($0)" } ?? ""))
+        Self.oneLine(statement + (remedy.map { "; \($0)" } ?? ""))
+    }
+
+    /// All but the remedy.
+    private var statement: String {
+        if let action { return "cannot \(action) \(subject): \(reason)" }
+        return subject.isEmpty ? reason : "\(subject): \(reason)"
     }
 
     /// The same failure told as part of something larger: "cannot resume pod x: session 3: state is truncated".
     public func during(_ action: String, _ subject: String) -> Failure {
-        let beginning = self.action.map { "cannot \($0) \(self.subject)" } ?? self.subject
-        return Failure(action, subject, "\(beginning): \(reason)", remedy: remedy, cause: cause)
+        Failure(action, subject, statement, remedy: remedy, cause: cause)
+    }
+
+    /// The same failure, and what it is about: "session 3 of pod x: filter zstd: ended with exit code 1".
+    public func of(_ subject: String) -> Failure {
+        Failure(subject, statement, remedy: remedy, cause: cause)
     }
 
     /// The C library's message, beginning as the rest of a sentence does.

@@ -35,7 +35,7 @@ public struct Pipeline {
         self.stallLimit = stallLimit
     }
 
-    /// Runs to the end. Throws `Failure` that names the program at fault ("filter zstd: ended with exit code 1: …"), or
+    /// Runs to the end. Throws `Failure` that names the program at fault ("filter zstd ended with exit code 1: …"), or
     /// what `source` and `sink` threw.
     ///
     /// - Parameters:
@@ -46,11 +46,11 @@ public struct Pipeline {
         try run.loop()
     }
 
-    /// Runs one program and gives its standard output; `EFBIG` beyond `limit` bytes.
+    /// Runs one program and gives its standard output; throws beyond `limit` bytes.
     public static func output(of command: Command, limit: Int = 1 << 20) throws -> [UInt8] {
         var bytes: [UInt8] = []
         try Pipeline([command]).run(sink: { chunk in
-            guard bytes.count + chunk.count <= limit else { throw Failure(command.name, "wrote too much") }
+            guard bytes.count + chunk.count <= limit else { throw Failure(sentence: "\(command.name) wrote more than \(byteText(UInt64(limit)))") }
             bytes.append(contentsOf: chunk)
         })
         return bytes

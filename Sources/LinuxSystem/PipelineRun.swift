@@ -177,7 +177,7 @@ final class PipelineRun {
         let living = stages.filter { $0.process.status == nil }
         let culprit = living.last { $0.hasInputWaiting } ?? living.first
         guard let culprit else { return }
-        throw Failure(culprit.process.command.name, "has made no progress for \(limit) s" + culprit.lastWords)
+        throw Failure(sentence: "\(culprit.process.command.name) has made no progress for \(limit) s\(culprit.lastWords)")
     }
 
     private func progress() -> Pipeline.Progress {

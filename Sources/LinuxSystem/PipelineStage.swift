@@ -29,8 +29,8 @@ final class PipelineStage {
 
     var failure: Failure {
         let name = process.command.name
-        if let status = process.status, !status.isSuccess { return Failure(name, "\(status)\(lastWords)") }
-        return Failure(name, "ended before it had read all its input\(lastWords)")
+        if let status = process.status, !status.isSuccess { return Failure(sentence: "\(name) \(status)\(lastWords)") }
+        return Failure(sentence: "\(name) ended before it had read all its input\(lastWords)")
     }
 
     /// ": what it said last", where it said something.

@@ -1,0 +1,39 @@
+internal import Glibc
+public import LinuxSystem
+public import SystemPackage
+
+/// The parts of MediaPod that run inside a pod (pod-init, the ALSA plugin and its configuration): a tree that is laid
+/// over every base as it is.
+public struct GuestParts: Sendable {
+    public let folder: FilePath
+
+    /// What no pod starts without.
+    private static let essential: FilePath = "usr/lib/mediapod/pod-init"
+
+    /// Found where `MEDIAPOD_GUEST` says, else beside the executable, else in the tree that it was built in.
+    public static func locate() throws(Failure) -> GuestParts {
+        var candidates: [FilePath] = []
+        if let named = getenv("MEDIAPOD_GUEST") {
+            candidates = [FilePath(platformString: named)]
+        } else if let executable = executableFolder {
+            // SwiftPM's `release` is a link to `<platform>/release`: what the kernel names lies one folder deeper.
+            let tree = executable.removingLastComponent().removingLastComponent()
+            candidates = [
+                executable.appending("guest"), tree.appending("build/guest"),
+                tree.removingLastComponent().appending("build/guest"),
+            ]
+        }
+        for folder in candidates where Files.isRegularFile(folder.pushing(essential)) {
+            return GuestParts(folder: folder)
+        }
+        throw Failure(
+            sentence: "MediaPod's parts for the inside of a pod are missing (looked for \(essential.string) in \(candidates.map(\.string).joined(separator: ", ")))",
+            remedy: "make them with: make build, or name their folder with MEDIAPOD_GUEST")
+    }
+
+    private static var executableFolder: FilePath? {
+        guard let path = realpath("/proc/self/exe", nil) else { return nil }
+        defer { free(path) }
+        return FilePath(platformString: path).removingLastComponent()
+    }
+}

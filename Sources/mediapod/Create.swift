@@ -1,0 +1,61 @@
+internal import ArgumentParser
+internal import CLI
+internal import DeviceStore
+internal import LinuxSystem
+internal import PodBase
+internal import SystemPackage
+
+struct Create: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a pod.",
+        discussion: """
+            Its base file system is built from Debian packages and what they need (--packages), from a tree that is \
+            there (--rootfs), or is one that the device has (--base). It is read-only and shared: what the pod changes \
+            lies in layers of its own.
+            """)
+
+    @Argument(help: "The pod's name: letters, digits, \".\", \"_\" and \"-\".")
+    var name: String
+
+    @Option(help: "Debian packages, separated by commas.")
+    var packages: String?
+
+    @Option(help: "The Debian suite that the packages come from.")
+    var suite: String = "bookworm"
+
+    @Option(help: ArgumentHelp("A root file system to copy.", valueName: "dir"))
+    var rootfs: String?
+
+    @Option(help: ArgumentHelp("A base of the device: its SHA-256, or a pod that has it.", valueName: "base"))
+    var base: String?
+
+    @OptionGroup var deviceOptions: DeviceOptions
+
+    func validate() throws {
+        if [packages, rootfs, base].count(where: { $0 != nil }) > 1 {
+            throw ValidationError("Only one of --packages, --rootfs and --base can be used.")
+        }
+    }
+
+    func run() throws {
+        let device = try deviceOptions.open()
+        // Before minutes of work: what would be refused after them.
+        try device.requireFree(podName: name)
+        let digest = try base.map { try device.base(named: $0) } ?? build(on: device)
+        let pod = try device.createPod(PodConfiguration(name: name, base: digest))
+        print("pod \(pod.name) created on \(device.root.string)")
+    }
+
+    private func build(on device: Device) throws -> String {
+        let line = ProgressLine()
+        let source =
+            rootfs.map { BaseSource.tree(FilePath($0)) }
+            ?? .packages(packages?.split(separator: ",").map { String($0) } ?? [], suite: suite)
+        let base = try BaseBuilder.build(source, on: device, pod: name) { stage in
+            if let stage { line.stage("building the base: \(stage)") } else { line.tick() }
+        }
+        line.finish()
+        print("base \(base.digest.prefix(12)) \(base.isOld ? "is on the device already" : "built"), \(byteText(base.bytes))")
+        return base.digest
+    }
+}

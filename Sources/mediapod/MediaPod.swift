@@ -1,0 +1,24 @@
+internal import ArgumentParser
+internal import CLI
+
+@main
+enum Main {
+    static func main() async {
+        await Entry.run(MediaPod.self)
+    }
+}
+
+struct MediaPod: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mediapod",
+        abstract: "A running multimedia desktop session in your pocket.",
+        discussion: """
+            A pod is a desktop session whose files and, when it is suspended, whose programs lie on a storage device: \
+            suspend it on one host, resume it on another.
+
+            Exit codes: 0 done; 1 could not be done, with one line that says why; 64 used wrongly. run and exec end \
+            as the program does; with 125 when the engine failed, 126 when the program could not be started and 127 \
+            when there is none of that name.
+            """,
+        subcommands: [DeviceCommand.self, Create.self, List.self, Inspect.self, Remove.self])
+}
