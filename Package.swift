@@ -71,7 +71,8 @@ let package = Package(
         .target(
             name: "Session",
             dependencies: [
-                "LinuxSystem", "Pod", "PodInitABI", "DeviceStore", "Checkpoint", "SoundControl", systemPackage, subprocess,
+                "LinuxSystem", "Pod", "PodInitABI", "DeviceStore", "Checkpoint", "SoundControl", systemPackage,
+                subprocess,
                 logging,
             ],
             swiftSettings: strict),
@@ -80,7 +81,8 @@ let package = Package(
             swiftSettings: strict),
 
         // What the tests, the demo and the benchmarks stand on: real sound servers and what they were heard to play.
-        .target(name: "SoundLab", dependencies: ["LinuxSystem", systemPackage], swiftSettings: strict),
+        .target(
+            name: "SoundLab", dependencies: ["LinuxSystem", "SoundControl", systemPackage], swiftSettings: strict),
 
         .executableTarget(
             name: "mediapod",
@@ -92,13 +94,17 @@ let package = Package(
         .executableTarget(
             name: "podaudio",
             dependencies: [
-                "CLI", "Session", "DeviceStore", "SoundBroker", "SoundControl", "LinuxSystem", argumentParser,
+                "CLI", "DeviceStore", "Pod", "SoundBroker", "SoundSinks", "SoundControl", "LinuxSystem", argumentParser,
                 systemPackage, logging,
             ],
             swiftSettings: strict),
 
         // Tests.
         .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
+        .testTarget(
+            name: "SoundBrokerTests",
+            dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
+            swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
     ]
 )

@@ -92,9 +92,13 @@ final class PipelineRun {
         if let number = output.number { add(number, POLLIN) }
         for stage in stages {
             if let number = stage.errors.number { add(number, POLLIN) }
-            if stage.process.status == nil { add(stage.process.pidfd.number, POLLIN) }
+            if stage.process.status == nil {
+                add(stage.process.pidfd.number, POLLIN)
+            }
             // Whether somebody still writes for a program that has ended.
-            else if let number = stage.input.number { add(number, POLLIN) }
+            else if let number = stage.input.number {
+                add(number, POLLIN)
+            }
         }
         return try retrying { poll(&polled, UInt(polled.count), 1000) } > 0
     }
@@ -158,7 +162,9 @@ final class PipelineRun {
         }
         // Of several that ended since the last look, a broken pipe is never the cause; otherwise what comes first in
         // the pipeline made those after it fail, by an input that was cut short.
-        guard let culprit = bad.first(where: { $0.process.status != .signalled(SIGPIPE) }) ?? bad.first else { return }
+        guard let culprit = bad.first(where: { $0.process.status != .signalled(SIGPIPE) }) ?? bad.first else {
+            return
+        }
         throw culprit.failure
     }
 

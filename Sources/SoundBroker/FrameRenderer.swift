@@ -95,7 +95,8 @@ final class ConvertingRenderer: FrameRenderer {
             let isEnd = isLast && next >= end
             let frames = stagedFrames - stagedOffset
             if frames == 0 && !isEnd { break }
-            let made = convert(frames: frames, isLast: isEnd, into: output + done * channels, capacity: wanted - done)
+            let made = convert(
+                frames: frames, isLast: isEnd, into: output + done * channels, capacity: wanted - done)
             if made.used == 0 && made.made == 0 { break }
             done += made.kept
         }

@@ -55,7 +55,8 @@ final class PlaybackStream {
 
     /// Takes the ring of a new configuration. `record` is what another broker wrote down of this stream.
     func configure(
-        _ configuration: StreamConfiguration, ring: FrameRing, wake: consuming OwnedDescriptor, record: StreamRecord?
+        _ configuration: StreamConfiguration, ring: FrameRing, wake: consuming OwnedDescriptor,
+        record: StreamRecord?
     ) {
         closeSinkStream()
         self.configuration = configuration

@@ -73,7 +73,8 @@ package enum PluginMessage: Equatable, Sendable {
         guard let access = accessName(message.access) else { throw .value("access \(message.access)") }
         // 4 Mi frames are a minute and a half; nothing computed from sizes within this bound can overflow.
         let bound: UInt64 = 4 << 20
-        guard (2...bound).contains(message.buffer_frames), (1...message.buffer_frames).contains(message.period_frames)
+        guard (2...bound).contains(message.buffer_frames),
+            (1...message.buffer_frames).contains(message.period_frames)
         else { throw .value("period \(message.period_frames) of buffer \(message.buffer_frames)") }
         guard (message.buffer_frames + UInt64(SOUND_PREROLL_FRAMES)...2 * bound).contains(message.ring_frames)
         else { throw .value("ring of \(message.ring_frames) frames for a buffer of \(message.buffer_frames)") }

@@ -242,7 +242,8 @@ public final class SoundBroker {
             case .failed(let reason):
                 SinkStatus(spec: configuration.sink.description, name: "", state: reason, rate: 0, channels: 0)
             case .connecting, nil:
-                SinkStatus(spec: configuration.sink.description, name: "", state: "connecting", rate: 0, channels: 0)
+                SinkStatus(
+                    spec: configuration.sink.description, name: "", state: "connecting", rate: 0, channels: 0)
             }
         return BrokerStatus(
             brokerPID: getpid(), policy: policy, sink: sinkStatus,

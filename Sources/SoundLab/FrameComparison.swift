@@ -35,11 +35,15 @@ public struct FrameComparison: Equatable, Sendable {
                 continue
             }
             let silence = recording[index...].prefix { $0 == 0 }.count
-            if silence > 0, Self.agrees(recording, index + silence, reference, place) {
+            if silence > 0, !Self.agrees(recording, index + silence, reference, place + silence) {
                 silent += silence
                 index += silence
             } else if let found = Self.nearest(recording, index, in: reference, to: place), found != place {
-                if found > place { lost += found - place } else { repeated += place - found; heard -= place - found }
+                if found > place {
+                    lost += found - place
+                } else {
+                    repeated += place - found; heard -= place - found
+                }
                 place = found
             } else {
                 altered += 1
@@ -61,7 +65,7 @@ public struct FrameComparison: Equatable, Sendable {
         _ recording: ArraySlice<UInt32>, _ index: Int, _ reference: ArraySlice<UInt32>, _ place: Int
     ) -> Bool {
         let count = min(window, recording.endIndex - index, reference.endIndex - place)
-        guard count > 0 else { return false }
+        guard count > 0, place >= reference.startIndex else { return false }
         return recording[index..<index + count] == reference[place..<place + count]
     }
 

@@ -261,7 +261,8 @@ final class PulseStream: SinkStream {
 
     private func takeDelay() {
         guard let stream, let timing = pa_stream_get_timing_info(stream) else { return }
-        delay = (timing.pointee.sink_usec &+ timing.pointee.transport_usec).multipliedReportingOverflow(by: 1000)
+        delay =
+            (timing.pointee.sink_usec &+ timing.pointee.transport_usec).multipliedReportingOverflow(by: 1000)
             .partialValue
     }
 }

@@ -65,7 +65,9 @@ public struct SinkFailure: Error, CustomStringConvertible {
 
 extension ClockedSink {
     /// Plays into a WAV file at `path`; `rate` in Hz for a new one.
-    public convenience init(file path: FilePath, rate: UInt32 = 48000, on loop: EventLoop, observer: any SinkObserver)
+    public convenience init(
+        file path: FilePath, rate: UInt32 = 48000, on loop: EventLoop, observer: any SinkObserver
+    )
         throws
     {
         let file = try WaveFile(path: path, rate: rate)

@@ -41,6 +41,22 @@ import Testing
         #expect(comparison.silent == 4)
     }
 
+    @Test func silenceBeforeFramesThatComeAgainChangesNoneOfThem() {
+        let recording = Array(reference[..<3000] + [0, 0, 0, 0] + reference[2950...])
+        let comparison = FrameComparison(reference: reference, recording: recording)
+        #expect(comparison.repeated == 50)
+        #expect(comparison.silent == 4)
+        #expect(comparison.altered == 0 && comparison.lost == 0)
+    }
+
+    @Test func aFrameThatBecameSilenceIsAltered() {
+        var recording = reference
+        recording[900] = 0
+        let comparison = FrameComparison(reference: reference, recording: recording)
+        #expect(comparison.altered == 1)
+        #expect(comparison.silent == 0 && comparison.lost == 0)
+    }
+
     @Test func anEndThatWasNeverHeardIsLost() {
         let comparison = FrameComparison(reference: reference, recording: Array(reference.dropLast(10)))
         #expect(comparison.lost == 10)
