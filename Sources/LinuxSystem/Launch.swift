@@ -64,6 +64,11 @@ public struct Launch: Sendable {
 public struct LaunchedProcess: Sendable {
     public let pid: Int32
 
+    init(pid: Int32) { self.pid = pid }
+
+    /// A child that came to us by another way: an orphan of a program that we started.
+    public init(adopting process: ProcessIdentity) { pid = process.pid }
+
     public var identity: ProcessIdentity? { ProcessIdentity(of: pid) }
 
     /// Waits for its end; `nil` when somebody else has reaped it.
@@ -104,6 +109,9 @@ public struct PipeEnds: ~Copyable {
 
     /// The end to read from; the other is closed.
     public consuming func closingWrite() -> OwnedDescriptor { read }
+
+    /// The end to write to; the other is closed.
+    public consuming func closingRead() -> OwnedDescriptor { write }
 }
 
 /// A NULL-terminated array of C strings for the time of a call.

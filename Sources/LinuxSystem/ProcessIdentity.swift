@@ -69,6 +69,11 @@ public struct ProcessStatus: Sendable {
     /// Pages.
     public var residentPages: UInt64
 
+    /// Of a zombie: how it ended. As wait(2) has it; 0 to those who may not trace the process.
+    public var waitStatus: Int32
+
+    public var exitStatus: ExitStatus? { isDead ? LaunchedProcess.status(waitStatus) : nil }
+
     public var isDead: Bool { state == "Z" || state == "X" }
 
     public init?(pid: Int32) {
@@ -90,5 +95,6 @@ public struct ProcessStatus: Sendable {
         startTime = start
         cpuTicks = user &+ system
         residentPages = resident
+        waitStatus = fields.count > 49 ? Int32(fields[49]) ?? 0 : 0
     }
 }

@@ -15,6 +15,13 @@ public enum Wait {
         }
     }
 
+    /// Which of two descriptors (the second may be -1, none) poll readable, once one does or the time is over.
+    public static func first(of first: Int32, _ second: Int32, milliseconds: Int) -> (first: Bool, second: Bool) {
+        var entries = [pollfd(fd: first, events: Int16(POLLIN), revents: 0), pollfd(fd: second, events: Int16(POLLIN), revents: 0)]
+        _ = poll(&entries, 2, Int32(clamping: milliseconds))
+        return (entries[0].revents != 0, entries[1].revents != 0)
+    }
+
     /// Asks every millisecond, later every 10, until `condition` holds; false when it does not within the time.
     public static func until(milliseconds: Int, _ condition: () throws -> Bool) rethrows -> Bool {
         let deadline = MonotonicClock.nanoseconds &+ UInt64(milliseconds) &* 1_000_000

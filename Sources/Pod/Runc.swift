@@ -16,6 +16,8 @@ public struct Runc: Sendable {
     /// What runc, or CRIU through it, said when it failed.
     public struct Problem: Error, Sendable, CustomStringConvertible {
         public var description: String
+
+        public init(description: String) { self.description = description }
     }
 
     private static let program: FilePath? = ["/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc"]

@@ -28,6 +28,11 @@ int csys_become_subreaper(void);
 /// 1 when `fd` polls readable within the time (-1: for ever), 0 when not, -EINTR when a signal came.
 int csys_wait_readable(int fd, int milliseconds);
 
+/// Blocks the signals, and gives a non-blocking descriptor that they are read from.
+int csys_signal_descriptor(const int *signals, size_t count);
+/// The next signal from it, 0 when none has come.
+int csys_next_signal(int fd);
+
 /// Size of the terminal `fd`; -ENOTTY when it is none.
 int csys_window_size(int fd, uint16_t *rows, uint16_t *columns);
 
