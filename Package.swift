@@ -101,7 +101,8 @@ let package = Package(
 
         .executableTarget(
             name: "mediapod-lab",
-            dependencies: ["CLI", "LinuxSystem", "SoundLab", argumentParser, systemPackage], swiftSettings: strict),
+            dependencies: ["CLI", "LinuxSystem", "Pod", "SoundControl", "SoundLab", argumentParser, systemPackage],
+            swiftSettings: strict),
 
         // Tests.
         .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
