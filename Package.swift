@@ -107,6 +107,10 @@ let package = Package(
         // Tests.
         .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
         .testTarget(
+            name: "MoveTests",
+            dependencies: ["SoundLab", "SoundControl", "LinuxSystem", "mediapod", "podaudio", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
             name: "SoundBrokerTests",
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             swiftSettings: strict),

@@ -29,7 +29,9 @@ public enum CPUTime {
         if let text = try? Files.read(FilePath("/sys/fs/cgroup/cpuacct" + path + "/cpuacct.usage"), limit: 64) {
             return UInt64(String(decoding: text, as: UTF8.self).filter { $0.isNumber })
         }
-        guard let text = try? Files.read(FilePath("/sys/fs/cgroup" + path + "/cpu.stat"), limit: 4096) else { return nil }
+        guard let text = try? Files.read(FilePath("/sys/fs/cgroup" + path + "/cpu.stat"), limit: 4096) else {
+            return nil
+        }
         for line in String(decoding: text, as: UTF8.self).split(separator: "\n") where line.hasPrefix("usage_usec ") {
             return UInt64(line.dropFirst(11)).map { $0 * 1000 }
         }

@@ -92,7 +92,8 @@ public final class LabHost {
 
     /// What `podaudio status` says of a pod here; `nil` while there is no broker.
     public func status(of pod: String) -> BrokerStatus? {
-        guard let result = try? run(["status", "--pod", pod, "--format", "json"], program: "podaudio"), result.status.isSuccess
+        guard let result = try? run(["status", "--pod", pod, "--format", "json"], program: "podaudio"),
+            result.status.isSuccess
         else { return nil }
         return try? JSONDecoder().decode(BrokerStatus.self, from: Data(result.output.utf8))
     }

@@ -70,9 +70,11 @@ struct BenchMove: ParsableCommand {
             benchmark: "move", rounds: rounds,
             figures: [
                 BenchFigure(
-                    "suspend to commit", unit: "ms", ours: suspend, peer: dump, peerName: "CRIU's dump alone", goal: 1.5),
+                    "suspend to commit", unit: "ms", ours: suspend, peer: dump, peerName: "CRIU's dump alone", goal: 1.5
+                ),
                 BenchFigure(
-                    "resume, the whole command", unit: "ms", ours: resume, peer: restore, peerName: "CRIU's restore alone",
+                    "resume, the whole command", unit: "ms", ours: resume, peer: restore,
+                    peerName: "CRIU's restore alone",
                     goal: 1.5),
                 BenchFigure(
                     "resume to the first frame heard", unit: "ms", ours: firstFrame, peer: restore,

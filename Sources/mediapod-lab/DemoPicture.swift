@@ -9,7 +9,7 @@ enum DemoPicture {
     /// Frames that one point of the overview stands for.
     private static let stride = 2048
 
-    static func draw(_ report: DemoReport, to file: FilePath, scratch: FilePath) throws {
+    static func draw(_ report: MusicMove.Report, to file: FilePath, scratch: FilePath) throws {
         let data = scratch.appending("picture")
         try attempt("make", data.string) { () throws(Errno) in
             try Files.makeFolders(data, permissions: .init(rawValue: 0o755))
