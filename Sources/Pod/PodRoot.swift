@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 public import LinuxSystem
 internal import PodInitABI
@@ -42,9 +43,7 @@ public struct PodRoot: Sendable {
     public func makeSharedMemoryFolder() throws(Failure) {
         try attempt("make", "/dev/shm of the pod") { () throws(Errno) in
             let devices = try folder().open("dev", flags: O_RDONLY | O_DIRECTORY, links: .refused)
-            try retrying { mkdirat(devices.number, "shm", 0o1777) }
-            try retrying { fchmodat(devices.number, "shm", 0o1777, 0) }
-            try retrying { fchownat(devices.number, "shm", uidBase, uidBase, AT_SYMLINK_NOFOLLOW) }
+            try check(csys_make_folder_as(uidBase, devices.number, "shm", 0o1777))
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LinuxSystem
 internal import PodInitABI
 internal import SystemPackage
@@ -50,7 +51,7 @@ public struct PodSpec: Sendable {
                 args: [Self.initProgram],
                 env: [Self.searchPath] + environment,
                 capabilities: .init(bounding: Self.capabilities, effective: Self.capabilities, permitted: Self.capabilities),
-                rlimits: [.init(type: "RLIMIT_NOFILE", soft: 1024, hard: 524_288)],
+                rlimits: [Self.openFiles],
                 // A desktop has sudo, su and ping; what they become is the pod's root, who is nobody outside.
                 noNewPrivileges: false),
             mounts: Self.mounts(guest: folder.guest),
@@ -69,6 +70,14 @@ public struct PodSpec: Sendable {
                 seccomp: .pod,
                 resources: .init(devices: [.init(allow: false, access: "rwm")], pids: .init(limit: 32768))),
             annotations: ["org.criu.config": folder.criuConfiguration.string])
+    }
+
+    /// What every host will grant: nobody in a user namespace can raise a limit again, not even to restore it.
+    private static var openFiles: RuntimeSpec.ResourceLimit {
+        var own = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &own)
+        let hard = min(UInt64(own.rlim_max), 4096)
+        return .init(type: "RLIMIT_NOFILE", soft: min(hard, 1024), hard: hard)
     }
 
     /// As few as will do, each costs at every dump and restore; a tmpfs most (10 to 15 ms: CRIU runs tar).

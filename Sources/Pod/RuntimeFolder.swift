@@ -27,7 +27,7 @@ public struct PodFolder: Sendable, Hashable {
     public var lock: FilePath { path.appending("lock") }
     /// RuntimeState, replaced by rename.
     public var state: FilePath { path.appending("state.json") }
-    /// 0750 root:desktop group: other users of the host may not enter.
+    /// 0170, of the pod's root and the desktop user's group: other users of the host may not enter.
     public var host: FilePath { path.appending("host") }
     /// Bind-mounted in the pod at /run/mediapod.
     public var guest: FilePath { host.appending("guest") }

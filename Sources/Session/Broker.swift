@@ -33,7 +33,9 @@ enum Broker {
         let program = try program()
         let choice = state.sound
         let log = try attempt("make", folder.host.string) { () throws(Errno) in
-            try Files.ensureFolder(folder.host, mode: 0o770, group: choice.groupID)
+            // The desktop user's broker makes its socket here; the pod's root, as whom CRIU looks for what it mounts, gets
+            // through; nobody else of this host's users does.
+            try Files.ensureFolder(folder.host, mode: 0o170, owner: state.uidBase, group: choice.groupID)
             try Files.ensureFolder(folder.guest, mode: 0o755, owner: choice.userID, group: choice.groupID)
             return try Files.openLog(folder.brokerLog)
         }
