@@ -93,5 +93,30 @@ let package = Package(
                 systemPackage, logging,
             ],
             swiftSettings: strict),
+
+        // Tests, with real files, file systems and programs.
+        .target(
+            name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
+            path: "Tests/DeviceTestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "LinuxSystemTests", dependencies: ["LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DeviceStoreTests", dependencies: ["DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PodBaseTests",
+            dependencies: ["PodBase", "DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CheckpointTests",
+            dependencies: [
+                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "DeviceTestSupport", systemPackage,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["CLI", "mediapod", "DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
     ]
 )
