@@ -115,5 +115,28 @@ let package = Package(
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
+        .target(
+            name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
+            path: "Tests/DeviceTestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "LinuxSystemTests", dependencies: ["LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DeviceStoreTests", dependencies: ["DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PodBaseTests",
+            dependencies: ["PodBase", "DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CheckpointTests",
+            dependencies: [
+                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "DeviceTestSupport", systemPackage,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["CLI", "mediapod", "DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
     ]
 )
