@@ -110,6 +110,7 @@ let package = Package(
             name: "MoveTests",
             dependencies: ["SoundLab", "SoundControl", "LinuxSystem", "mediapod", "podaudio", systemPackage],
             swiftSettings: strict),
+        .testTarget(name: "PodInitTests", dependencies: ["CLinux", "Pod", "PodInitABI"], swiftSettings: strict),
         .testTarget(
             name: "SoundBrokerTests",
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],

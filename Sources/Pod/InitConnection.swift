@@ -55,6 +55,7 @@ struct InitConnection: ~Copyable, Sendable {
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
 
+        let began = ContinuousClock.now
         while true {
             let result = withUnsafePointer(to: address) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -62,8 +63,10 @@ struct InitConnection: ~Copyable, Sendable {
                 }
             }
             if result == 0 { return }
-            // The queue of connections is full: pod-init is busy or frozen. The kernel has no event for its end.
-            guard errno == EAGAIN || errno == EINTR else {
+            // The queue of connections is full: pod-init is busy or frozen. The kernel has no event for its end. Or the
+            // pod has just started, and its socket has a name but does not listen yet.
+            let isStarting = errno == ECONNREFUSED && .now < began + .seconds(1)
+            guard errno == EAGAIN || errno == EINTR || isStarting else {
                 throw InitClientError.system(call: "connect", errno: errno)
             }
             if let deadline, deadline <= .now { throw InitClientError.timedOut }
