@@ -71,13 +71,18 @@ let package = Package(
         .target(
             name: "Session",
             dependencies: [
-                "LinuxSystem", "Pod", "PodInitABI", "DeviceStore", "Checkpoint", "SoundControl", systemPackage, subprocess,
+                "LinuxSystem", "Pod", "PodInitABI", "DeviceStore", "Checkpoint", "SoundControl", systemPackage,
+                subprocess,
                 logging,
             ],
             swiftSettings: strict),
         .target(
             name: "CLI", dependencies: ["LinuxSystem", "DeviceStore", argumentParser, systemPackage],
             swiftSettings: strict),
+
+        // What the tests, the demo and the benchmarks stand on: real sound servers and what they were heard to play.
+        .target(
+            name: "SoundLab", dependencies: ["LinuxSystem", "SoundControl", systemPackage], swiftSettings: strict),
 
         .executableTarget(
             name: "mediapod",
@@ -89,9 +94,14 @@ let package = Package(
         .executableTarget(
             name: "podaudio",
             dependencies: [
-                "CLI", "Session", "DeviceStore", "SoundBroker", "SoundControl", "LinuxSystem", argumentParser,
+                "CLI", "DeviceStore", "Pod", "SoundBroker", "SoundSinks", "SoundControl", "LinuxSystem", argumentParser,
                 systemPackage, logging,
             ],
+            swiftSettings: strict),
+
+        .executableTarget(
+            name: "mediapod-lab",
+            dependencies: ["CLI", "LinuxSystem", "Pod", "SoundControl", "SoundLab", argumentParser, systemPackage],
             swiftSettings: strict),
 
         // Tests, with real files, file systems and programs.
@@ -118,5 +128,15 @@ let package = Package(
             name: "CLITests",
             dependencies: ["CLI", "mediapod", "DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
             swiftSettings: strict),
+        .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
+        .testTarget(
+            name: "MoveTests",
+            dependencies: ["SoundLab", "SoundControl", "LinuxSystem", "mediapod", "podaudio", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SoundBrokerTests",
+            dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
+            swiftSettings: strict),
+        .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
     ]
 )

@@ -21,6 +21,11 @@ public enum Terminal {
         return Int(size.ws_col)
     }
 
+    /// One line on standard error, for what is no part of the output.
+    public static func say(_ text: String) {
+        writeError("\(Failure.oneLine(text))\n")
+    }
+
     /// One line on standard error: the program's name and the text.
     public static func sayError(_ text: String) {
         writeError("\(programName): \(Failure.oneLine(text))\n")

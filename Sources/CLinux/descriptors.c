@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,16 +21,11 @@ int csys_fcntl_set(int fd, int command, long argument) {
     return checked(fcntl(fd, command, argument));
 }
 
-int csys_memfd_create(const char *name, unsigned int flags) {
-    return checked(memfd_create(name, flags | MFD_CLOEXEC));
-}
-
-int csys_get_seals(int fd) {
-    return checked(fcntl(fd, F_GET_SEALS));
-}
-
-int csys_add_seals(int fd, int seals) {
-    return checked(fcntl(fd, F_ADD_SEALS, seals));
+int csys_has_fixed_size(int fd) {
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0) return -errno;
+    const int wanted = F_SEAL_SHRINK | F_SEAL_GROW;
+    return (seals & wanted) == wanted;
 }
 
 int csys_pidfd_open(pid_t pid) {

@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -69,4 +70,16 @@ int csys_rename_new(const char *from, const char *to) {
 
 int csys_set_attribute(const char *path, const char *name, const void *value, size_t size) {
     return checked(lsetxattr(path, name, value, size, 0));
+}
+
+int csys_make_folder_as(uint32_t id, int folder, const char *name, mode_t mode) {
+    // Of this thread only, and glibc has no wrapper that would tell the others.
+    gid_t group = (gid_t)setfsgid(id);
+    uid_t user = (uid_t)setfsuid(id);
+    int result = mkdirat(folder, name, mode) < 0 && errno != EEXIST ? -errno : 0;
+    // What the umask took away.
+    if (result == 0 && fchmodat(folder, name, mode, 0) < 0) result = -errno;
+    setfsuid(user);
+    setfsgid(group);
+    return result;
 }

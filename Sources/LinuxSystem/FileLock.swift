@@ -5,9 +5,9 @@ public import SystemPackage
 /// An exclusive lock on a file or folder (`flock`), held until this value goes. The kernel lets it go when the last
 /// process that holds the descriptor ends, however it ends: what is locked is in use, what is not is nobody's.
 public struct FileLock: ~Copyable, Sendable {
-    private let file: OwnedDescriptor
+    let file: OwnedDescriptor
 
-    private init(file: consuming OwnedDescriptor) {
+    init(file: consuming OwnedDescriptor) {
         self.file = file
     }
 

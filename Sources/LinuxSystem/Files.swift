@@ -21,7 +21,8 @@ public enum Files {
     /// Replaces `path` by `bytes`, or makes it: whatever happens meanwhile, a reader finds the whole old file or the
     /// whole new one, and once this returns the new one survives a loss of power.
     public static func replace(
-        _ path: FilePath, with bytes: [UInt8], permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+        _ path: FilePath, with bytes: [UInt8],
+        permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
     ) throws(Errno) {
         guard let name = path.lastComponent else { throw .invalidArgument }
         let folder = path.removingLastComponent()

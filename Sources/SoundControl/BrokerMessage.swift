@@ -3,6 +3,9 @@ public enum BrokerRequest: Codable, Sendable, Equatable {
     case status
     /// What `hw_params` offers from the next `open` on.
     case setPolicy(SoundPolicy)
+    /// The pod is about to be frozen: stop every sink stream and take its exact position. Before the freeze,
+    /// not after it: a program that is frozen while its sound plays on runs dry, and would find an xrun.
+    case hold
     /// The pod is frozen: stop every sink stream, take its exact position, write it into the stream's shared
     /// header, close every connection with the pod. Answered with the records.
     case detach

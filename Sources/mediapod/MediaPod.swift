@@ -1,9 +1,12 @@
 internal import ArgumentParser
 internal import CLI
+internal import Glibc
 
 @main
 enum Main {
     static func main() async {
+        // Once in every start and restore, and nothing that a command line's parser has to do with.
+        if CommandLine.arguments.dropFirst().first == "_network" { exit(NetworkHook.run()) }
         await Entry.run(MediaPod.self)
     }
 }
@@ -20,5 +23,8 @@ struct MediaPod: ParsableCommand {
             as the program does; with 125 when the engine failed, 126 when the program could not be started and 127 \
             when there is none of that name.
             """,
-        subcommands: [DeviceCommand.self, Create.self, List.self, Inspect.self, Remove.self])
+        subcommands: [
+            DeviceCommand.self, Create.self, Run.self, Exec.self, Suspend.self, Resume.self, Stop.self, List.self,
+            Inspect.self, Remove.self, Supervise.self,
+        ])
 }

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 #include "CLinuxFiles.h"
+#include "CLinuxMounts.h"
+#include "CLinuxProcess.h"
 #include "CLinuxSpawn.h"
 
 // Descriptors that one message may carry. A unix socket's own limit is 253 (SCM_MAX_FD); nothing here sends
@@ -36,10 +38,29 @@ int csys_open_folder(const char *path);
 int csys_fcntl_get(int fd, int command);
 int csys_fcntl_set(int fd, int command, long argument);
 
-int csys_memfd_create(const char *name, unsigned int flags);
-/// F_GET_SEALS of a memfd; -EINVAL for what is no memfd.
-int csys_get_seals(int fd);
-int csys_add_seals(int fd, int seals);
+/// 1 for a memfd whose size can change no more, 0 for another memfd, -EINVAL for what is none.
+int csys_has_fixed_size(int fd);
+
+int csys_epoll_create(void);
+/// Adds (or, with `change`, alters) a watch: `interest` is 1 readable, 2 writable, 3 both.
+int csys_epoll_watch(int epoll, int fd, int change, int interest, uint64_t token);
+int csys_epoll_forget(int epoll, int fd);
+/// Fills up to `capacity` tokens and what they are ready for (1, 2, 3; 4 added for hang-up or error) and
+/// returns their number. 0 after `timeout_ms`, or when a signal came.
+int csys_epoll_wait(int epoll, uint64_t *tokens, int *ready, int capacity, int timeout_ms);
+
+/// A timer on CLOCK_MONOTONIC, non-blocking.
+int csys_timer_create(void);
+/// First after `first_ns`, then each `interval_ns` (0: once). 0, 0 stops it.
+int csys_timer_set(int timer, uint64_t first_ns, uint64_t interval_ns);
+/// A descriptor that is readable when SIGTERM, SIGINT or SIGHUP came; the signals are blocked for the process.
+int csys_termination_signals(void);
+/// ns of CLOCK_MONOTONIC.
+uint64_t csys_monotonic_ns(void);
+
+/// Makes the process the user's for good: identity, groups, no capability, no way to get any (no_new_privs).
+/// For uid 0 all but the identity.
+int csys_become_user(uid_t uid, gid_t gid);
 
 int csys_pidfd_open(pid_t pid);
 int csys_pidfd_send_signal(int pidfd, int signal);

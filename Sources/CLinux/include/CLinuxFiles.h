@@ -29,6 +29,10 @@ int csys_start_write_back(int fd, int64_t offset, int64_t count);
 /// Sets an extended attribute; a link is not followed.
 int csys_set_attribute(const char *path, const char *name, const void *value, size_t size);
 
+/// Makes a folder with exactly this mode as the user `id`, group alike: in a tmpfs that belongs to a user namespace nobody
+/// else, root included, can own anything (EOVERFLOW).
+int csys_make_folder_as(uint32_t id, int folder, const char *name, mode_t mode);
+
 /// renameat2 with RENAME_NOREPLACE: -EEXIST when `to` is there.
 int csys_rename_new(const char *from, const char *to);
 

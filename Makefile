@@ -1,0 +1,59 @@
+# MediaPod. `make` alone says what there is.
+
+# sudo often leaves Swift's folder out of PATH.
+SWIFT := $(firstword $(shell command -v swift) $(wildcard /opt/swift/usr/bin/swift /usr/local/swift/usr/bin/swift \
+	/usr/share/swift/usr/bin/swift $(HOME)/.local/share/swiftly/bin/swift \
+	$(if $(SUDO_USER),$(shell getent passwd $(SUDO_USER) | cut -d: -f6)/.local/share/swiftly/bin/swift)))
+
+SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
+BIN := .build/release
+GUEST := build/guest
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
+
+help:
+	@echo 'sudo make setup       install what the build and the tests need'
+	@echo 'make build            mediapod and podaudio in $(BIN), what goes into pods in $(GUEST)'
+	@echo 'sudo make test        everything: lint, unit tests, and the real path with PulseAudio, runc and CRIU'
+	@echo 'sudo make demo        music that goes on while its session moves between two hosts and back'
+	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
+	@echo 'sudo make bench-sound a stream'"'"'s cost beside the alsa-plugins pulse PCM'
+	@echo 'make lint             swift-format, -Werror for C, shellcheck'
+	@echo 'make clean            remove what was built'
+
+setup:
+	@scripts/setup.sh
+
+swift:
+	@test -n '$(SWIFT)' || { echo 'make: no swift found; install Swift 6.2 or later and put it into PATH' >&2; exit 1; }
+
+build: swift guest
+	$(SWIFT) build $(SWIFT_FLAGS)
+
+# What is laid over the root file system of every pod that is made.
+guest:
+	@$(MAKE) --no-print-directory -C alsa-plugin
+	@$(MAKE) --no-print-directory -C Sources/pod-init
+	@install -D -m 755 build/pod-init $(GUEST)/usr/lib/mediapod/pod-init
+	@install -D -m 644 build/alsa-plugin/libasound_module_pcm_mediapod.so \
+		$(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib/libasound_module_pcm_mediapod.so
+	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
+
+test: setup build lint
+	$(SWIFT) test $(SWIFT_FLAGS)
+
+lint: swift
+	@SWIFT='$(SWIFT)' scripts/lint.sh
+
+demo: setup build
+	$(BIN)/mediapod-lab demo
+
+bench-move: setup build
+	$(BIN)/mediapod-lab bench-move
+
+bench-sound: setup build
+	$(BIN)/mediapod-lab bench-sound
+
+clean:
+	rm -rf .build build
+
+.PHONY: help setup swift build guest test lint demo bench-move bench-sound clean

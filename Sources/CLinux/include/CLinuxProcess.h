@@ -1,0 +1,44 @@
+// Long-running programs, waiting, terminals. Every function returns a value >= 0, or -errno.
+#ifndef CLINUX_PROCESS_H
+#define CLINUX_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CSYS_LAUNCH_MAX 16
+
+/// One descriptor of the new program: `source` is ours, `target` its number there.
+struct csys_descriptor {
+    int source;
+    int target;
+};
+
+/// Starts `path` with exactly the given descriptors (0 ... CSYS_LAUNCH_MAX of them), default signal handling, no blocked
+/// signals, and in a session of its own when asked. The pid is to be waited for. posix_spawn(3).
+int csys_launch(const char *path, char *const argv[], char *const envp[],
+               const struct csys_descriptor *descriptors, size_t count, int new_session);
+
+/// The exit status of a child that has ended, in the form of waitpid(2), into `*status`; 1 when it has, 0 when it runs.
+int csys_reap(pid_t pid, int *status);
+
+/// From now on orphans among our descendants become our children. PR_SET_CHILD_SUBREAPER.
+int csys_become_subreaper(void);
+
+/// 1 when `fd` polls readable within the time (-1: for ever), 0 when not, -EINTR when a signal came.
+int csys_wait_readable(int fd, int milliseconds);
+
+/// Blocks the signals, and gives a non-blocking descriptor that they are read from.
+int csys_signal_descriptor(const int *signals, size_t count);
+/// The next signal from it, 0 when none has come.
+int csys_next_signal(int fd);
+
+/// Size of the terminal `fd`; -ENOTTY when it is none.
+int csys_window_size(int fd, uint16_t *rows, uint16_t *columns);
+
+/// Switches the terminal to raw mode and keeps the former settings for `csys_terminal_restore`.
+int csys_terminal_raw(int fd);
+/// Safe in a signal handler. Does nothing without a `csys_terminal_raw` before.
+int csys_terminal_restore(int fd);
+
+#endif

@@ -1,0 +1,39 @@
+internal import Glibc
+
+/// Work on a thread of its own that somebody waits for: for blocking system calls, which would hold up a task's thread.
+public final class DoneSignal: @unchecked Sendable {
+    // Written before the thread starts, or by pthread_join's ordering after it ended; one waiter.
+    private var thread = pthread_t()
+    private var isJoined = true
+
+    public init() {}
+
+    public func run(_ body: @escaping @Sendable () -> Void) {
+        precondition(isJoined, "one at a time")
+        let box = Unmanaged.passRetained(Body(body))
+        let error = pthread_create(&thread, nil, { argument in
+            Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().call()
+            return nil
+        }, box.toOpaque())
+        guard error == 0 else {
+            // No thread to be had: done here and now.
+            box.takeRetainedValue().call()
+            return
+        }
+        isJoined = false
+    }
+
+    public func wait() {
+        guard !isJoined else { return }
+        pthread_join(thread, nil)
+        isJoined = true
+    }
+
+    deinit { wait() }
+}
+
+private final class Body: Sendable {
+    let call: @Sendable () -> Void
+
+    init(_ call: @escaping @Sendable () -> Void) { self.call = call }
+}

@@ -1,0 +1,56 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// Waiting with a bound.
+public enum Wait {
+    /// True when the descriptor polls readable (or hung up) within the time; -1 waits for ever.
+    public static func readable(_ descriptor: Int32, milliseconds: Int) -> Bool {
+        let deadline = MonotonicClock.nanoseconds &+ UInt64(max(milliseconds, 0)) &* 1_000_000
+        while true {
+            let now = MonotonicClock.nanoseconds
+            let left = milliseconds < 0 ? -1 : Int32(clamping: now < deadline ? (deadline - now) / 1_000_000 + 1 : 0)
+            let result = csys_wait_readable(descriptor, left)
+            if result != -EINTR { return result > 0 }
+        }
+    }
+
+    /// Which of two descriptors (the second may be -1, none) poll readable, once one does or the time is over.
+    public static func first(of first: Int32, _ second: Int32, milliseconds: Int) -> (first: Bool, second: Bool) {
+        var entries = [pollfd(fd: first, events: Int16(POLLIN), revents: 0), pollfd(fd: second, events: Int16(POLLIN), revents: 0)]
+        _ = poll(&entries, 2, Int32(clamping: milliseconds))
+        return (entries[0].revents != 0, entries[1].revents != 0)
+    }
+
+    /// Asks every millisecond, later every 10, until `condition` holds; false when it does not within the time.
+    public static func until(milliseconds: Int, _ condition: () throws -> Bool) rethrows -> Bool {
+        let deadline = MonotonicClock.nanoseconds &+ UInt64(milliseconds) &* 1_000_000
+        var pause: UInt32 = 1000
+        while true {
+            if try condition() { return true }
+            if MonotonicClock.nanoseconds >= deadline { return false }
+            usleep(pause)
+            pause = min(pause + 500, 10000)
+        }
+    }
+
+    /// A line that another process writes into `descriptor`, without its newline; `nil` when it closed the descriptor,
+    /// or said nothing within the time.
+    public static func line(from descriptor: Int32, milliseconds: Int) -> String? {
+        let deadline = MonotonicClock.nanoseconds &+ UInt64(milliseconds) &* 1_000_000
+        var text: [UInt8] = []
+        while text.count < 8192 {
+            let now = MonotonicClock.nanoseconds
+            guard now < deadline, readable(descriptor, milliseconds: Int((deadline - now) / 1_000_000) + 1) else {
+                return nil
+            }
+            var byte: UInt8 = 0
+            let count = read(descriptor, &byte, 1)
+            if count < 0 && errno == EINTR { continue }
+            guard count == 1 else { return nil }
+            if byte == UInt8(ascii: "\n") { return String(decoding: text, as: UTF8.self) }
+            text.append(byte)
+        }
+        return nil
+    }
+}

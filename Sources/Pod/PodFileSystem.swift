@@ -1,0 +1,66 @@
+internal import Glibc
+internal import LinuxSystem
+public import SystemPackage
+
+/// A pod's root file system on this host: the base, read-only and shifted to the pod's users, under sealed layers, under
+/// a writable one.
+public struct PodFileSystem: Sendable {
+    public var image: FilePath
+    /// Folders with `upper` and `work`, lowest first; the last one is written to.
+    public var layers: [FilePath]
+    public var uidBase: UInt32
+    public var uidCount: UInt32
+
+    public init(image: FilePath, layers: [FilePath], uidBase: UInt32, uidCount: UInt32) {
+        self.image = image
+        self.layers = layers
+        self.uidBase = uidBase
+        self.uidCount = uidCount
+    }
+
+    /// Mounts it in the pod's folder.
+    public func mount(in folder: PodFolder) throws {
+        do {
+            try Files.ensureFolder(folder.base, mode: 0o711)
+            try Files.ensureFolder(folder.root, mode: 0o711)
+            var mounts = MountStack()
+            let map = try Namespaces.userMap(base: uidBase, count: uidCount)
+            try Mounts.squashfs(image: image, at: folder.base, map: map)
+            mounts.add(folder.base)
+            guard let top = layers.last else { throw Errno.invalidArgument }
+            let sealed = layers.dropLast().map { $0.appending("upper") }
+            try Mounts.overlay(
+                lower: sealed.reversed() + [folder.base], upper: top.appending("upper"), work: top.appending("work"),
+                at: folder.root)
+            mounts.add(folder.root)
+            mounts.keep()
+        } catch let error as Mounts.Problem {
+            throw Failure("mount", "the files of pod \(folder.name)", "\(error)", cause: error.error)
+        } catch let error as Errno {
+            throw Failure("mount", "the files of pod \(folder.name)", error)
+        }
+    }
+
+    /// Takes both mounts away again.
+    public static func unmount(in folder: PodFolder) throws {
+        do throws(Mounts.Problem) {
+            try Mounts.detach(folder.root)
+            try Mounts.detach(folder.base)
+        } catch {
+            throw Failure("unmount", "the files of pod \(folder.name)", "\(error)", cause: error.error)
+        }
+    }
+
+    /// Makes a writable layer's /run and /tmp empty, as a machine's are after it starts.
+    public func clearVolatileFolders() throws {
+        guard let top = layers.last?.appending("upper") else { return }
+        for (name, mode) in [("run", UInt32(0o755)), ("tmp", 0o1777)] {
+            let folder = top.appending(name)
+            try Files.removeTree(folder)
+            try attempt("empty", "/\(name) of the pod") { () throws(Errno) in
+                try Files.ensureFolder(folder, mode: mode, owner: uidBase, group: uidBase)
+                try Files.makeOpaque(folder)
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+internal import Glibc
+internal import LinuxSystem
+internal import Pod
+internal import SoundControl
+internal import SystemPackage
+
+/// The pod's sound broker as a process of this host.
+enum Broker {
+    /// A broker that has been started and has not said yet how it went.
+    struct Start: ~Copyable {
+        let process: ProcessIdentity
+        fileprivate let ready: OwnedDescriptor
+
+        /// A sound server may have to be started by systemd first. ms
+        private static let patience = 15_000
+
+        /// Waits until it plays; throws its reason when it cannot.
+        func wait() throws(Failure) {
+            switch Wait.line(from: ready.number, milliseconds: Self.patience) {
+            case "OK": return
+            case let line? where line.hasPrefix("ERR "):
+                throw Failure("the pod's sound", String(line.dropFirst(4)), remedy: remedy)
+            default:
+                throw Failure("the pod's sound", "the broker did not start", remedy: remedy)
+            }
+        }
+
+        private var remedy: String { "choose where it goes with --sound pulse:SERVER, file:PATH.wav or null" }
+    }
+
+    /// Starts one; its folders are made when they are not there.
+    static func start(_ state: RuntimeState, in folder: PodFolder, records: SoundRecords?) throws -> Start {
+        let program = try program()
+        let choice = state.sound
+        let log = try attempt("make", folder.host.string) { () throws(Errno) in
+            // The desktop user's broker makes its socket here; the pod's root, as whom CRIU looks for what it mounts, gets
+            // through; nobody else of this host's users does.
+            try Files.ensureFolder(folder.host, mode: 0o170, owner: state.uidBase, group: choice.groupID)
+            try Files.ensureFolder(folder.guest, mode: 0o755, owner: choice.userID, group: choice.groupID)
+            return try Files.openLog(folder.brokerLog)
+        }
+        var arguments = [
+            "broker", "--guest", folder.guest.string, "--control", folder.brokerControl.string,
+            "--sound", choice.specification, "--policy", state.soundPolicy.rawValue, "--ready-fd", "3",
+            "--user", "\(choice.userID):\(choice.groupID)", "--name", "MediaPod \(folder.name)",
+        ]
+        if let records {
+            let bytes = try JSONText.encode(records)
+            try attempt("write", folder.soundRecords.string) { () throws(Errno) in
+                try Files.swap(folder.soundRecords, with: bytes, mode: 0o640, group: choice.groupID)
+            }
+            arguments += ["--records", folder.soundRecords.string]
+        }
+        let ready = try PipeEnds()
+        var launch = Launch(program, arguments, environment: Launch.plainEnvironment + choice.environment)
+        launch.give(log.number, as: 2)
+        launch.give(ready.write.number, as: 3)
+        let pid = try launch.start().pid
+        // Not reaped before: it is there, if only as a zombie.
+        guard let identity = ProcessIdentity(of: pid) else {
+            throw Failure("the pod's sound", "the broker did not start", remedy: "see \(folder.brokerLog.string)")
+        }
+        return Start(process: identity, ready: ready.closingWrite())
+    }
+
+    /// Lets what has been given to the sound server sound, then ends it.
+    static func end(_ process: ProcessIdentity, in folder: PodFolder) {
+        _ = try? BrokerClient(socket: folder.brokerControl).request(.quit, timeoutSeconds: 2)
+        process.end(with: SIGTERM, patienceMilliseconds: 2000)
+    }
+
+    private static func program() throws(Failure) -> FilePath {
+        let program = Executable.folder.appending("podaudio")
+        guard Files.isRegularFile(program) else {
+            throw Failure("the pod's sound", "there is no \(program.string)", remedy: "build it with: make build")
+        }
+        return program
+    }
+}
+
+/// This program's own file.
+enum Executable {
+    static let path: FilePath = {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        return FilePath(String(decoding: buffer[..<max(count, 0)], as: UTF8.self))
+    }()
+
+    static var folder: FilePath { path.removingLastComponent() }
+}

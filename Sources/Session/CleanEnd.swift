@@ -1,0 +1,33 @@
+internal import DeviceStore
+internal import LinuxSystem
+
+/// The end of a pod that was not suspended.
+enum CleanEnd {
+    /// Takes away what is left of the pod and records how it ended.
+    ///
+    /// An orderly end (pod-init itself ended, with an exit code) ends the session: the next run begins with the files as
+    /// they are. After a crash the session on the device stays, with the files of its moment; what was written since is
+    /// kept in a layer of its own.
+    ///
+    /// - Parameter status: `nil` when nobody knows.
+    static func record(_ pod: inout PodRuntime, status: ExitStatus?, supervisor: Bool = true) throws {
+        guard var state = pod.state else { return }
+        try Teardown.run(pod, supervisor: supervisor)
+        var isOrderly = false
+        if case .exited(let code)? = status {
+            isOrderly = true
+            state.exitCode = code
+        }
+        // Without a session to go back to, the files as they are, are all there is.
+        if isOrderly || (try? pod.store.currentSessionNumber()) == Int?.none {
+            try pod.store.setFileStack(state.layers)
+            if isOrderly { try pod.store.discardSession() }
+        }
+        state.phase = .stopped
+        state.initProcess = nil
+        state.supervisor = nil
+        state.broker = nil
+        state.newLayer = nil
+        try pod.save(state)
+    }
+}

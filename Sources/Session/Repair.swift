@@ -1,0 +1,93 @@
+internal import DeviceStore
+internal import LinuxSystem
+internal import Pod
+internal import SoundControl
+internal import SystemPackage
+
+/// Brings a pod's state and the facts together, whatever was killed when. Runs at the beginning of every command that
+/// changes a pod, under its lock: what a killed engine left running (runc, CRIU) holds the lock until it has ended, so
+/// nothing changes meanwhile.
+enum Repair {
+    static func run(_ pod: inout PodRuntime) throws {
+        guard let state = pod.state else {
+            // Killed before it wrote its first state, or after it removed its last.
+            if hasLeftovers(pod.folder) { try Teardown.run(pod) }
+            return
+        }
+        if state.bootID != RuntimeState.currentBootID { return try afterReboot(&pod, state) }
+        switch state.phase {
+        case .stopped: return
+        case .starting, .resuming: try giveUp(&pod, state)
+        case .suspending: try finishOrUndo(&pod, state)
+        case .running: try keepRunning(&pod, state)
+        }
+    }
+
+    private static func hasLeftovers(_ folder: PodFolder) -> Bool {
+        let names = (try? Files.list(folder.path)) ?? []
+        return names.contains { $0 != folder.lock.lastComponent?.string }
+    }
+
+    /// The host went down with the pod running: its session is as it was suspended last, the files written since are kept
+    /// in their layer.
+    private static func afterReboot(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
+        if state.phase == .running, (try? pod.store.currentSessionNumber()) == Int?.none {
+            try pod.store.setFileStack(state.layers)
+        }
+        try Teardown.run(pod)
+        try pod.forget()
+    }
+
+    /// A start or resume that did not come to its end: nothing of it counts.
+    private static func giveUp(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
+        try Teardown.run(pod)
+        if let layer = state.newLayer { try? pod.store.removeLayer(layer) }
+        try pod.forget()
+    }
+
+    /// The rename of `current` on the device decides.
+    private static func finishOrUndo(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
+        if let writing = state.writingSession, try pod.store.currentSessionNumber() == writing {
+            try Teardown.run(pod)
+            try pod.forget()
+            return
+        }
+        guard state.initProcess?.isAlive == true else { return try keepRunning(&pod, state) }
+        Thaw.run(pod.folder, state)
+        var new = state
+        new.phase = .running
+        new.writingSession = nil
+        try pod.save(new)
+        try keepRunning(&pod, new)
+    }
+
+    private static func keepRunning(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
+        guard state.initProcess?.isAlive == true else {
+            // A supervisor that waits for the lock knows how the pod ended; without one nobody does.
+            if let supervisor = state.supervisor, supervisor.isAlive, let process = state.initProcess {
+                return try CleanEnd.record(&pod, status: Self.status(of: process))
+            }
+            return try CleanEnd.record(&pod, status: nil)
+        }
+        guard state.supervisor?.isAlive != true else { return }
+        var new = state
+        new.supervisor = try SupervisorProcess.adopt(pod)
+        try pod.save(new)
+    }
+
+    /// How a zombie ended, that its parent has not asked yet: field 52 of `/proc/PID/stat`.
+    private static func status(of process: ProcessIdentity) -> ExitStatus? {
+        ProcessStatus(pid: process.pid).flatMap { $0.startTime == process.startTime ? $0.exitStatus : nil }
+    }
+}
+
+/// Undoes what a suspend did to a running pod before its commit.
+enum Thaw {
+    static func run(_ folder: PodFolder, _ state: RuntimeState) {
+        ImageFolder(folder: folder).unmount()
+        if let broker = state.broker, broker.isAlive {
+            _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
+        }
+        try? Cgroup(path: "/mediapod/\(folder.containerID)").thaw()
+    }
+}

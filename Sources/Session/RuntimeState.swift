@@ -1,0 +1,72 @@
+public import LinuxSystem
+public import SoundControl
+internal import SystemPackage
+
+/// What this host has of one pod: `state.json` in the pod's runtime folder. It says what was intended; what is, the
+/// facts say (processes, mounts, the device), and `Repair` brings the two together.
+public struct RuntimeState: Codable, Sendable {
+    public enum Phase: String, Codable, Sendable {
+        /// Being started, or resumed: nothing of it is worth keeping.
+        case starting, resuming
+        case running
+        /// Until the session is committed on the device the pod can go on; from then on it is suspended.
+        case suspending
+        /// The main program has ended, or the pod was stopped. Nothing of it is left but this.
+        case stopped
+    }
+
+    public var formatVersion = 1
+    public var phase: Phase
+    /// Of another boot everything but the device is gone.
+    public var bootID: String
+    public var device: String
+    public var uidBase: UInt32
+    public var uidCount: UInt32
+    /// Lowest first; the last one is written to.
+    public var layers: [Int]
+    /// The layer that was made for this run, and can go if the run never began.
+    public var newLayer: Int?
+    public var sound: SoundChoice
+    public var soundPolicy: SoundPolicy
+    /// The session that a suspend under way writes.
+    public var writingSession: Int?
+    public var initProcess: ProcessIdentity?
+    public var supervisor: ProcessIdentity?
+    public var broker: ProcessIdentity?
+    /// Of a stopped pod: as shells tell it; `nil` when nobody knows.
+    public var exitCode: Int32?
+
+    enum CodingKeys: String, CodingKey {
+        case formatVersion = "format_version"
+        case bootID = "boot_id"
+        case uidBase = "uid_base"
+        case uidCount = "uid_count"
+        case newLayer = "new_layer"
+        case soundPolicy = "sound_policy"
+        case writingSession = "writing_session"
+        case initProcess = "init"
+        case exitCode = "exit_code"
+        case phase, device, layers, sound, supervisor, broker
+    }
+
+    /// The kernel's own id of this boot.
+    public static var currentBootID: String {
+        ((try? Files.text("/proc/sys/kernel/random/boot_id")) ?? "").filter { !$0.isNewline }
+    }
+}
+
+/// Where a pod's sound goes on this host, and what of the caller's environment finds the way.
+public struct SoundChoice: Codable, Sendable, Equatable {
+    /// `pulse[:SERVER]`, `file:PATH` or `null`.
+    public var specification: String
+    /// `NAME=value`.
+    public var environment: [String]
+    public var userID: UInt32
+    public var groupID: UInt32
+
+    enum CodingKeys: String, CodingKey {
+        case userID = "uid"
+        case groupID = "gid"
+        case specification, environment
+    }
+}

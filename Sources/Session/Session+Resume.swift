@@ -1,0 +1,109 @@
+internal import Checkpoint
+internal import DeviceStore
+internal import Glibc
+internal import LinuxSystem
+internal import Pod
+internal import SoundControl
+internal import SystemPackage
+
+/// What a resume did, and how long its parts took. ms
+public struct ResumeReport: Codable, Sendable {
+    public var session = 0
+    /// Files mounted, broker and supervisor under way.
+    public var prepare = 0.0
+    /// The stream read, checked and unpacked.
+    public var read = 0.0
+    /// Waiting for the sound server, after all that.
+    public var sound = 0.0
+    /// CRIU.
+    public var restore = 0.0
+    public var total = 0.0
+    public var imageBytes: UInt64 = 0
+    public var streamBytes: UInt64 = 0
+
+    enum CodingKeys: String, CodingKey {
+        case session
+        case prepare = "prepare_ms"
+        case read = "read_ms"
+        case sound = "sound_ms"
+        case restore = "restore_ms"
+        case total = "total_ms"
+        case imageBytes = "image_bytes"
+        case streamBytes = "stream_bytes"
+    }
+}
+
+extension Session {
+    /// Resumes the pod's session on this host. When this throws, nothing of it is left here, and the session lies on the
+    /// device as it was.
+    public func resume(sound: SoundChoice, _ observer: Observer = Observer()) throws -> ResumeReport {
+        var pod = try PodRuntime.open(store, in: runtime, to: "resume")
+        let subject = "pod \(store.name)"
+        if let state = pod.state, state.phase == .running {
+            throw Failure("resume", subject, "it is running already")
+        }
+        guard let manifest = try store.currentSession() else {
+            try store.requireUnowned(besides: runtime.path)
+            throw Failure("resume", subject, "it has no suspended session", remedy: "start it with: mediapod run")
+        }
+        try Start.requirements(pod, base: manifest.base, layers: manifest.layers)
+        let newLayer = try store.newLayer()
+        let images = ImageFolder(folder: pod.folder)
+        do {
+            return try restore(&pod, manifest, newLayer, sound, images, observer)
+        } catch {
+            let failure = explain(error, images)
+            if pod.state == nil || pod.state?.phase == .stopped { try? store.removeLayer(newLayer) }
+            Start.undo(&pod)
+            throw failure
+        }
+    }
+
+    private func restore(
+        _ pod: inout PodRuntime, _ manifest: SessionManifest, _ newLayer: Int, _ sound: SoundChoice,
+        _ images: ImageFolder, _ observer: Observer
+    ) throws -> ResumeReport {
+        var report = ResumeReport()
+        var watch = Stopwatch()
+        observer.stage("preparing")
+        // A fresh layer over the sealed ones: the files are those of the session's moment.
+        var start = try Start(
+            &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound)
+        // The sound server is looked for while the stream is read.
+        try start.startBroker(&pod, records: manifest.sound)
+        try start.prepare(pod, fresh: false)
+        try images.mount()
+        report.prepare = watch.lap()
+
+        observer.stage("reading the session")
+        try SessionStream.read(manifest, of: store, into: images.dump, progress: observer.bytes)
+        report.read = watch.lap()
+        try start.waitForBroker()
+        report.sound = watch.lap()
+        if observer.isInterrupted() { throw Failure("the resume", "interrupted") }
+
+        observer.stage("restoring memory")
+        try start.perform(.restore, &pod)
+        report.restore = watch.lap()
+        try start.finish(&pod)
+        images.unmount()
+        report.total = watch.total
+        report.session = manifest.number
+        report.imageBytes = manifest.imageBytes
+        report.streamBytes = manifest.streamBytes
+        return report
+    }
+
+    private func explain(_ error: any Error, _ images: ImageFolder) -> Failure {
+        let subject = "pod \(store.name)"
+        guard error is Runc.Problem else {
+            guard let failure = error as? Failure else { return Failure("resume", subject, "\(error)") }
+            return failure.during("resume", subject)
+        }
+        let reason = CriuLog.reason(in: images.restoreLog) ?? "\(error)"
+        let log = images.keep(images.restoreLog, as: "restore.log")
+        return Failure(
+            "resume", subject, "CRIU: \(reason)",
+            remedy: (log.map { "the full log is \($0.string); " } ?? "") + "the session is on the device as it was")
+    }
+}

@@ -1,0 +1,58 @@
+public import DeviceStore
+internal import Glibc
+internal import LinuxSystem
+public import Pod
+internal import SystemPackage
+
+/// The one state machine: created → running → frozen → suspended → running …; each change is a function here.
+public struct Session {
+    public let store: PodStore
+    public let runtime: RuntimeFolder
+
+    public init(store: PodStore, runtime: RuntimeFolder) {
+        self.store = store
+        self.runtime = runtime
+    }
+
+    /// Starts the pod afresh, without a program.
+    public func start(sound: SoundChoice) throws {
+        var pod = try PodRuntime.open(store, in: runtime, to: "start")
+        if let state = pod.state, state.phase == .running {
+            throw Failure("start", "pod \(store.name)", "it is running already", remedy: "start programs in it with: mediapod exec")
+        }
+        let name = store.name
+        guard try store.currentSessionNumber() == nil else {
+            throw Failure(
+                "start", "pod \(name)", "it has a suspended session",
+                remedy: "resume it with: mediapod resume \(name); or end it with: mediapod stop --discard \(name)")
+        }
+        var layers = try store.fileStack()
+        try Start.requirements(pod, base: try store.configuration().base, layers: layers)
+        var newLayer: Int?
+        // A layer of a kept session is sealed for ever.
+        if try layers.isEmpty || !store.sessions().isEmpty {
+            let layer = try store.newLayer()
+            newLayer = layer
+            layers.append(layer)
+        }
+        do {
+            var start = try Start(&pod, phase: .starting, layers: layers, newLayer: newLayer, sound: sound)
+            try start.startBroker(&pod, records: nil)
+            try start.prepare(pod, fresh: true)
+            try start.waitForBroker()
+            try start.perform(.run, &pod)
+            try root(start.state).makeSharedMemoryFolder()
+            // There is no session to go back to: after a crash the files are what there is.
+            try store.setFileStack(layers)
+            try start.finish(&pod)
+        } catch {
+            Start.undo(&pod)
+            throw (error as? Failure)?.during("start", "pod \(name)") ?? Failure("start", "pod \(name)", "\(error)")
+        }
+    }
+
+    func root(_ state: RuntimeState) throws -> PodRoot {
+        guard let process = state.initProcess else { throw Failure("pod \(store.name)", "is not running") }
+        return PodRoot(initProcess: process, uidBase: state.uidBase)
+    }
+}

@@ -1,0 +1,44 @@
+internal import DeviceStore
+internal import LinuxSystem
+internal import Pod
+
+extension Session {
+    /// Ends the pod's programs, and with them the session: SIGTERM, and SIGKILL to what is left after the grace.
+    ///
+    /// - Parameter discarding: also ends a suspended session, whose programs are only on the device.
+    public func stop(graceSeconds: Int, discarding: Bool) throws {
+        var pod = try PodRuntime.open(store, in: runtime, to: "stop")
+        guard let state = pod.state, state.phase == .running, let process = state.initProcess else {
+            try discard(pod, discarding)
+            return
+        }
+        let grace = Duration.seconds(graceSeconds)
+        if let root = try? root(state), var client = try? root.connect(answerTimeout: .seconds(5)) {
+            try? client.shutdown(grace: grace)
+        }
+        // Pod-init's own patience with what hangs comes after the grace.
+        _ = process.waitForEnd(milliseconds: (graceSeconds + 15) * 1000)
+        // Whatever became of it, it was stopped by us, which is an orderly end.
+        let status = ProcessStatus(pid: process.pid).flatMap { $0.startTime == process.startTime ? $0.exitStatus : nil }
+        if case .exited? = status {
+            try CleanEnd.record(&pod, status: status)
+        } else {
+            try CleanEnd.record(&pod, status: .exited(128 + 9))
+        }
+    }
+
+    private func discard(_ pod: borrowing PodRuntime, _ discarding: Bool) throws {
+        try store.requireUnowned(besides: runtime.path)
+        guard let manifest = try? store.currentSession() else {
+            if discarding, try store.currentSessionNumber() != nil { return try store.discardSession() }
+            throw Failure("stop", "pod \(store.name)", "it is not running")
+        }
+        guard discarding else {
+            throw Failure(
+                "stop", "pod \(store.name)", "it is not running, it has a suspended session",
+                remedy: "resume it with: mediapod resume \(store.name); or end it with: mediapod stop --discard \(store.name)")
+        }
+        try store.setFileStack(manifest.layers)
+        try store.discardSession()
+    }
+}

@@ -1,0 +1,230 @@
+internal import Checkpoint
+internal import DeviceStore
+internal import Glibc
+internal import LinuxSystem
+internal import Pod
+internal import SoundControl
+internal import Synchronization
+internal import SystemPackage
+
+/// What a suspend did, and how long its parts took. ms
+public struct SuspendReport: Codable, Sendable {
+    public var session = 0
+    /// Until every process stood still.
+    public var freeze = 0.0
+    /// Until every stream stood still at its exact position, and the pod had been let go.
+    public var sound = 0.0
+    public var dump = 0.0
+    public var write = 0.0
+    /// Until it was safe on the device.
+    public var sync = 0.0
+    /// Until the commit.
+    public var total = 0.0
+    /// After it: taking away what was on this host.
+    public var cleanup = 0.0
+    public var imageBytes: UInt64 = 0
+    public var streamBytes: UInt64 = 0
+
+    enum CodingKeys: String, CodingKey {
+        case session
+        case freeze = "freeze_ms"
+        case sound = "sound_ms"
+        case dump = "dump_ms"
+        case write = "write_ms"
+        case sync = "sync_ms"
+        case total = "total_ms"
+        case cleanup = "cleanup_ms"
+        case imageBytes = "image_bytes"
+        case streamBytes = "stream_bytes"
+    }
+}
+
+extension Session {
+    /// Suspends the pod to its device. It either happened when this returns, or did not when this throws: then the
+    /// session runs on, and the device still holds the one before.
+    public func suspend(_ observer: Observer = Observer()) throws -> SuspendReport {
+        var pod = try PodRuntime.open(store, in: runtime, to: "suspend")
+        let state = try pod.requireRunning("suspend")
+        let criu = try Criu.find()
+        try Runc.requireInstalled()
+        try requireSpace(pod)
+        var suspend = Suspend(state, criu, pod.folder, store, observer)
+        do {
+            try suspend.write(&pod)
+        } catch {
+            let reason = suspend.explain(error)
+            Thaw.run(pod.folder, state)
+            try? pod.save(state)
+            throw reason
+        }
+        // It has happened. What cannot be taken away now, the next command takes away.
+        observer.stage("cleaning up")
+        var watch = Stopwatch()
+        try Teardown.run(pod)
+        try pod.forget()
+        suspend.report.cleanup = watch.lap()
+        return suspend.report
+    }
+
+    /// A device that is all but full cannot take any session: known before anything is stopped.
+    private func requireSpace(_ pod: borrowing PodRuntime) throws {
+        let free = try store.device.freeBytes()
+        // The smallest session of a pod, one shell, is a few hundred kB.
+        if free < 1 << 20 {
+            throw Failure(
+                "suspend", "pod \(store.name)", "the device is full (\(byteText(free)) free)",
+                remedy: "free some space on \(store.device.root.string); the session runs on")
+        }
+    }
+}
+
+/// One suspend, up to its commit.
+private struct Suspend {
+    var report = SuspendReport()
+    private var state: RuntimeState
+    private let criu: Criu
+    private let folder: PodFolder
+    private let store: PodStore
+    private let observer: Observer
+    private let images: ImageFolder
+    private let cgroup: Cgroup
+    private var watch = Stopwatch()
+
+    init(_ state: RuntimeState, _ criu: Criu, _ folder: PodFolder, _ store: PodStore, _ observer: Observer) {
+        self.state = state
+        self.criu = criu
+        self.folder = folder
+        self.store = store
+        self.observer = observer
+        images = ImageFolder(folder: folder)
+        cgroup = Cgroup(path: "/mediapod/\(folder.containerID)")
+    }
+
+    mutating func write(_ pod: inout PodRuntime) throws {
+        let writer = try store.beginSession()
+        state.phase = .suspending
+        state.writingSession = writer.number
+        try pod.save(state)
+        report.session = writer.number
+
+        observer.stage("freezing the pod")
+        let sound = Sound(state.broker, folder, state.soundPolicy)
+        // Before the freeze: a program that is frozen while its sound plays on runs dry, and would find an xrun.
+        try sound.hold()
+        report.sound = watch.lap()
+        try cgroup.freeze()
+        report.freeze = watch.lap()
+        // What the frozen pod has written goes to the device while the rest is done.
+        let sync = BackgroundSync(of: store.layerFolder(state.layers.last ?? 0))
+        AttachedPrograms(folder: folder).release()
+        let records = try sound.detach()
+        report.sound += watch.lap()
+        try stopIfInterrupted()
+
+        observer.stage("dumping memory")
+        try images.mount()
+        try Runc(folder: folder, criu: criu.program).checkpoint(
+            images: images.dump, work: images.work, keeping: pod.lock.descriptor)
+        report.dump = watch.lap()
+        try stopIfInterrupted()
+
+        observer.stage("writing the session")
+        let summary = try SessionStream.write(images: images.dump, records: records, to: writer, progress: observer.bytes)
+        report.imageBytes = summary.imageBytes
+        report.streamBytes = summary.streamBytes
+        report.write = watch.lap()
+        try stopIfInterrupted()
+
+        observer.stage("syncing the device")
+        try sync.wait()
+        try writer.commit(try manifest(writer.number, records, summary))
+        report.sync = watch.lap()
+        report.total = watch.total
+    }
+
+    private func manifest(_ number: Int, _ records: SoundRecords, _ summary: SessionStream.Summary) throws
+        -> SessionManifest
+    {
+        SessionManifest(
+            number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: try criu.version(),
+            base: try store.configuration().base, layers: state.layers, filters: summary.filters,
+            imageBytes: summary.imageBytes, streamBytes: summary.streamBytes, streamSHA256: summary.sha256,
+            sound: records)
+    }
+
+    private func stopIfInterrupted() throws {
+        if observer.isInterrupted() { throw Failure("the suspend", "interrupted") }
+    }
+
+    /// The failure as the user reads it; before the images, and CRIU's log with them, are gone.
+    func explain(_ error: any Error) -> Failure {
+        let subject = "pod \(store.name)"
+        guard error is Runc.Problem else {
+            let failure = error as? Failure
+            let remedy = (failure?.remedy.map { "\($0); " } ?? "") + "the session runs on"
+            let reason = failure.map { "\($0.subject): \($0.reason)" } ?? "\(error)"
+            return Failure("suspend", subject, reason, remedy: remedy, cause: failure?.cause)
+        }
+        let reason = CriuLog.reason(in: images.dumpLog) ?? "\(error)"
+        let log = images.keep(images.dumpLog, as: "dump.log")
+        let place = log.map { "the full log is \($0.string); " } ?? ""
+        return Failure("suspend", subject, "CRIU: \(reason)", remedy: "\(place)the session runs on")
+    }
+}
+
+/// The broker's part in a suspend.
+private struct Sound {
+    private let client: BrokerClient
+    private let process: ProcessIdentity?
+    private let policy: SoundPolicy
+
+    init(_ process: ProcessIdentity?, _ folder: PodFolder, _ policy: SoundPolicy) {
+        self.process = process
+        self.policy = policy
+        client = BrokerClient(socket: folder.brokerControl)
+    }
+
+    func hold() throws {
+        guard process?.isAlive == true else { return }
+        do {
+            _ = try client.request(.hold)
+        } catch BrokerClient.Problem.unreachable {
+            // It has just died, and its streams stand where it last said so, in the pod's memory.
+        }
+    }
+
+    func detach() throws -> SoundRecords {
+        guard process?.isAlive == true else { return SoundRecords(policy: policy, streams: []) }
+        do {
+            if case .records(let records) = try client.request(.detach) { return records }
+            throw BrokerClient.Problem.garbled
+        } catch BrokerClient.Problem.unreachable {
+            return SoundRecords(policy: policy, streams: [])
+        }
+    }
+}
+
+/// syncfs on a thread of its own.
+private final class BackgroundSync: Sendable {
+    private let result = Mutex<Result<Void, Errno>?>(nil)
+    private let path: FilePath
+    private let done: DoneSignal
+
+    init(of path: FilePath) {
+        self.path = path
+        done = DoneSignal()
+        done.run { [self] in
+            let outcome: Result<Void, Errno> = Result { () throws(Errno) in try Files.syncFileSystem(at: path) }
+            result.withLock { $0 = outcome }
+        }
+    }
+
+    func wait() throws {
+        done.wait()
+        do {
+            try result.withLock { $0 }?.get()
+        } catch {
+            throw Failure("write", "the pod's files", error)
+        }
+    }
+}

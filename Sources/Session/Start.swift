@@ -1,0 +1,107 @@
+internal import DeviceStore
+internal import Glibc
+internal import LinuxSystem
+internal import Pod
+internal import SoundControl
+internal import SystemPackage
+
+/// What starting a pod and resuming one have in common.
+struct Start: ~Copyable {
+    /// With what was started so far; in `state.json` too.
+    private(set) var state: RuntimeState
+    private let configuration: PodConfiguration
+    private var supervisor: SupervisorProcess?
+    private var broker: Broker.Start?
+
+    /// Claims the pod for this host and starts its supervisor, which waits.
+    ///
+    /// - Parameter layers: lowest first, the last to be written to.
+    init(
+        _ pod: inout PodRuntime, phase: RuntimeState.Phase, layers: [Int], newLayer: Int?, sound: SoundChoice
+    ) throws {
+        let configuration = try pod.store.configuration()
+        var state = RuntimeState(
+            phase: phase, bootID: RuntimeState.currentBootID, device: pod.store.device.root.string,
+            uidBase: configuration.uidBase, uidCount: configuration.uidCount, layers: layers, newLayer: newLayer,
+            sound: sound, soundPolicy: configuration.soundPolicy)
+        try pod.save(state)
+        let supervisor = try SupervisorProcess(for: pod)
+        state.supervisor = supervisor.process
+        // From here on another runtime is told that the pod is taken.
+        try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: supervisor.process.pid))
+        try pod.save(state)
+        self.state = state
+        self.configuration = configuration
+        self.supervisor = consume supervisor
+        broker = nil
+    }
+
+    /// Throws what a start needs and this host or the device has not.
+    static func requirements(_ pod: borrowing PodRuntime, base: String, layers: [Int]) throws {
+        try Runc.requireInstalled()
+        _ = try Criu.find()
+        try pod.store.requireUnowned(besides: pod.folder.runtime.path)
+        let subject = "pod \(pod.store.name)"
+        guard Files.isRegularFile(pod.store.device.basePath(base)) else {
+            throw Failure(subject, "its base \(base) is not on the device")
+        }
+        for layer in layers where !Files.isFolder(pod.store.layerFolder(layer).appending("upper")) {
+            throw Failure(subject, "its files are incomplete: layer \(layer) is not on the device")
+        }
+    }
+
+    mutating func startBroker(_ pod: inout PodRuntime, records: SoundRecords?) throws {
+        let start = try Broker.start(state, in: pod.folder, records: records)
+        state.broker = start.process
+        try pod.save(state)
+        broker = consume start
+    }
+
+    /// Throws the broker's reason when there is no sound.
+    func waitForBroker() throws {
+        try broker!.wait()
+    }
+
+    /// Mounts the files and writes the bundle.
+    func prepare(_ pod: borrowing PodRuntime, fresh: Bool) throws {
+        let files = PodFileSystem(
+            image: pod.store.device.basePath(configuration.base),
+            layers: state.layers.map { pod.store.layerFolder($0) },
+            uidBase: state.uidBase, uidCount: state.uidCount)
+        if fresh { try files.clearVolatileFolders() }
+        try files.mount(in: pod.folder)
+        // CRIU runs through the mount points, and the program's own folder does not matter to it.
+        let hook = [Executable.path.string, "_network"]
+        try PodSpec(
+            hostname: configuration.hostname, uidBase: state.uidBase, uidCount: state.uidCount,
+            environment: configuration.environment, networkHook: hook
+        ).write(to: pod.folder)
+    }
+
+    /// Has the supervisor start or restore the pod's processes.
+    mutating func perform(_ job: SupervisorProcess.Job, _ pod: inout PodRuntime) throws {
+        let process = try supervisor!.perform(job)
+        state.initProcess = process
+        try pod.save(state)
+        try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid))
+    }
+
+    /// It runs.
+    mutating func finish(_ pod: inout PodRuntime) throws {
+        state.phase = .running
+        state.newLayer = nil
+        try pod.save(state)
+    }
+
+    /// Takes away whatever was started, of a pod whose start failed.
+    static func undo(_ pod: inout PodRuntime) {
+        guard let state = pod.state else { return }
+        do {
+            try Teardown.run(pod)
+            if let layer = state.newLayer { try pod.store.removeLayer(layer) }
+            try pod.forget()
+        } catch {
+            // The next command tries again: the state still says `starting`.
+        }
+    }
+}

@@ -1,0 +1,152 @@
+public import DeviceStore
+internal import FoundationEssentials
+internal import Glibc
+internal import LinuxSystem
+public import Pod
+internal import SystemPackage
+
+/// What a pod's supervisor does: starts the pod through runc, then watches over it. Restarts the broker when it dies,
+/// ends what is left when the pod's first process has ended, and puts things right when an engine was killed at work.
+/// It may itself be killed at any time; the next command starts another.
+public final class Supervisor {
+    private let store: PodStore
+    private let runtime: RuntimeFolder
+    private var folder: PodFolder { runtime.pod(store.name) }
+    private var backoff = Backoff()
+
+    /// How often it looks whether an engine was killed, or the state is another's. ms
+    private static let pulse = 2000
+
+    public init(store: PodStore, runtime: RuntimeFolder) {
+        self.store = store
+        self.runtime = runtime
+    }
+
+    /// Starts the pod as it is told on its job descriptor, then watches. Returns when there is nothing left to watch.
+    public func startAndWatch() throws {
+        try Namespaces.becomeSubreaper()
+        let jobs = OwnedDescriptor(adopting: SupervisorProcess.jobNumber)
+        let answers = OwnedDescriptor(adopting: SupervisorProcess.answerNumber)
+        // Days may pass between: a suspended laptop. The end of the pipe tells when the engine is gone.
+        guard let line = Wait.line(from: jobs.number, milliseconds: 3_600_000), let job = SupervisorProcess.Job(rawValue: line)
+        else { return }
+        let answer: String
+        do {
+            let process = try perform(job)
+            answer = "OK \(process.pid) \(process.startTime)\n"
+        } catch {
+            answer = "ERR \(Failure.oneLine("\(error)"))\n"
+        }
+        // From here on the lock is the engine's alone.
+        close(SupervisorProcess.lockNumber)
+        _ = Array(answer.utf8).withUnsafeBytes { write(answers.number, $0.baseAddress, $0.count) }
+        if answer.hasPrefix("OK") { try watch() }
+    }
+
+    private func perform(_ job: SupervisorProcess.Job) throws -> ProcessIdentity {
+        let runc = Runc(folder: folder, criu: try Criu.find().program)
+        switch job {
+        case .run: return try runc.run(keeping: SupervisorProcess.lockNumber)
+        case .restore:
+            let images = ImageFolder(folder: folder)
+            return try runc.restore(images: images.dump, work: images.work, keeping: SupervisorProcess.lockNumber)
+        }
+    }
+
+    /// Watches a pod until it has ended, or is another supervisor's.
+    public func watch() throws {
+        while let state = try PodRuntime.readState(folder), state.phase != .stopped {
+            // Not written down yet, or no longer: whoever starts the pod holds the lock, and says in the end.
+            let isOurs = state.supervisor == .current
+            if let supervisor = state.supervisor, !isOurs, supervisor.isAlive, state.phase == .running { return }
+            if isOurs, state.phase == .running {
+                guard let process = state.initProcess, waitForNews(process, state.broker) else {
+                    if try endIfEnded() { return }
+                    continue
+                }
+            } else {
+                usleep(100_000)
+            }
+            try attend()
+        }
+    }
+
+    /// Waits a moment for the end of the pod or its broker; false when the pod's first process has ended.
+    private func waitForNews(_ process: ProcessIdentity, _ broker: ProcessIdentity?) -> Bool {
+        guard let processEnd = process.open() else { return false }
+        if let broker, let brokerEnd = broker.open() {
+            return !Wait.first(of: processEnd.number, brokerEnd.number, milliseconds: Self.pulse).first
+        }
+        // There is a broker to be started, but not in haste.
+        return !Wait.readable(processEnd.number, milliseconds: 250)
+    }
+
+    /// Nobody else is at work and something is not as it should be: puts it right.
+    private func attend() throws {
+        guard let lock = try lockIfFree() else { return }
+        var pod = try PodRuntime.adopting(lock, folder, store, repairing: false)
+        guard let state = pod.state, state.phase != .stopped else { return }
+        if state.phase != .running {
+            log("an engine was killed while \(state.phase.rawValue); putting things right")
+            return try Repair.run(&pod)
+        }
+        guard state.supervisor == .current, state.broker?.isAlive != true, backoff.isOver else { return }
+        var new = state
+        backoff.next()
+        log("the sound broker has ended; starting another")
+        do {
+            let start = try Broker.start(state, in: folder, records: nil)
+            new.broker = start.process
+            try pod.save(new)
+            try start.wait()
+        } catch {
+            // A broker whose sound server is gone goes on trying by itself; another is started when it ends.
+            log("\(error)")
+        }
+    }
+
+    /// The pod's first process has ended: takes the rest away and records how. False when the state is another's.
+    private func endIfEnded() throws -> Bool {
+        guard let lock = try FileLock.take(folder.lock, withinMilliseconds: .max / 2_000_000, creating: false) else {
+            return false
+        }
+        var pod = try PodRuntime.adopting(lock, folder, store, repairing: false)
+        guard let state = pod.state, state.phase == .running, let process = state.initProcess, !process.isAlive else {
+            return pod.state?.supervisor != .current
+        }
+        let status = LaunchedProcess(adopting: process).reap()
+        log("the pod's first process has ended: \(status.map { "\($0)" } ?? "nobody knows how")")
+        try CleanEnd.record(&pod, status: status, supervisor: false)
+        return true
+    }
+
+    private func lockIfFree() throws -> FileLock? {
+        do {
+            return try FileLock.take(folder.lock, withinMilliseconds: 0, creating: false)
+        } catch Errno.noSuchFileOrDirectory {
+            return nil
+        }
+    }
+
+    private func log(_ text: String) {
+        let line = Array("\(Date().formatted(.iso8601)) \(Failure.oneLine(text))\n".utf8)
+        _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+    }
+}
+
+/// Longer and longer pauses for what ends again and again; from the beginning after a good while.
+private struct Backoff {
+    private var last: UInt64 = 0
+    private var pause: UInt64 = 0
+
+    private static let longest: UInt64 = 30_000_000_000
+    private static let forgiven: UInt64 = 60_000_000_000
+
+    var isOver: Bool { MonotonicClock.nanoseconds >= last &+ pause }
+
+    mutating func next() {
+        let now = MonotonicClock.nanoseconds
+        pause = last == 0 || now - last > Self.forgiven ? 250_000_000 : min(max(pause, 250_000_000) &* 2, Self.longest)
+        last = now
+    }
+}

@@ -1,0 +1,89 @@
+internal import Glibc
+public import LinuxSystem
+public import SystemPackage
+
+/// A private PulseAudio with one null sink: what a host's sound is in a test.
+///
+/// `norewinds`: without it a null sink takes rendered sound back when a stream changes, and its monitor repeats
+/// or skips what nobody's ears would have heard twice.
+public final class PulseServer {
+    public let folder: FilePath
+    public let rate: Int
+    private let process: ChildProcess
+    /// Of the sink, which is the server's only one.
+    public static let sinkName = "out"
+
+    /// Starts it in `folder`, which holds its socket and its state; returns when it answers. `rate` in Hz.
+    public init(in folder: FilePath, rate: Int = 44100) throws {
+        self.folder = folder
+        self.rate = rate
+        try attempt("make", folder.string) { () throws(Errno) in
+            try Files.makeFolders(folder, permissions: .init(rawValue: 0o755))
+        }
+        let socket = folder.appending("socket")
+        let log = folder.appending("pulse.log")
+        let command = Command(
+            "pulseaudio",
+            [
+                "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--log-level=warn",
+                "--high-priority=no",
+                "-L", "module-native-protocol-unix socket=\(socket.string) auth-anonymous=1",
+                "-L",
+                "module-null-sink sink_name=\(Self.sinkName) rate=\(rate) format=s16le channels=2 norewinds=1",
+            ], environment: Self.environment(home: folder))
+        process = try ChildProcess(command, writingTo: log)
+        try waitUntil("PulseAudio in \(folder.string) answers (see \(log.string))") {
+            (try? UnixSocket.connect(to: socket, kind: .stream)) != nil
+        }
+    }
+
+    /// For `--sound pulse:…` and PULSE_SERVER.
+    public var address: String { "unix:\(folder.appending("socket").string)" }
+
+    public var pid: Int32 { process.pid }
+
+    /// Its end, as when a host's sound server crashes.
+    public func kill() {
+        process.kill()
+        process.wait()
+    }
+
+    /// This process's, but with a home of its own.
+    static func environment(home: FilePath) -> [String] {
+        var variables: [String] = []
+        var next = environ
+        while let entry = next.pointee {
+            let text = String(cString: entry)
+            if !["HOME=", "XDG_RUNTIME_DIR=", "PULSE_", "DISPLAY=", "DBUS_"].contains(where: text.hasPrefix) {
+                variables.append(text)
+            }
+            next += 1
+        }
+        return variables + ["HOME=\(home.string)", "XDG_RUNTIME_DIR=\(home.string)"]
+    }
+}
+
+extension ChildProcess {
+    /// Starts a program without input whose output goes to the end of a file.
+    public convenience init(_ command: Command, writingTo file: FilePath) throws {
+        let null = try attempt("open", "/dev/null") { () throws(Errno) in
+            OwnedDescriptor(adopting: try retrying { open("/dev/null", O_RDONLY | O_CLOEXEC) })
+        }
+        let output = try attempt("write", file.string) { () throws(Errno) in
+            OwnedDescriptor(
+                adopting: try retrying { open(file.string, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) })
+        }
+        try self.init(command, input: null.number, output: output.number, error: output.number)
+    }
+}
+
+/// Looks again and again until `condition` holds; throws when it does not within `seconds`.
+public func waitUntil(_ what: String, seconds: Double = 30, _ condition: () throws -> Bool) throws {
+    let deadline = MonotonicClock.nanoseconds + UInt64(seconds * 1_000_000_000)
+    while try !condition() {
+        guard MonotonicClock.nanoseconds < deadline else {
+            throw Failure(what, "not within \(Int(seconds)) s")
+        }
+        usleep(2000)
+    }
+}

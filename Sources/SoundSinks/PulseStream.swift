@@ -1,0 +1,268 @@
+internal import CPulse
+internal import Glibc
+internal import LinuxSystem
+internal import SoundDSP
+
+/// One stream at a PulseAudio server.
+///
+/// Nothing that was written is ever flushed or seeked over, so the server's read index stays the count of
+/// frames played since the stream began; what shall not be heard is dropped with the stream.
+final class PulseStream: SinkStream {
+    /// How often the delay between read index and loudspeaker is asked for, ns.
+    private static let timingInterval: UInt64 = 1_000_000_000
+
+    private weak var sink: PulseSink?
+    private weak var client: (any SinkStreamClient)?
+    private let frameBytes: Int
+    private var stream: OpaquePointer?
+    private var isReady = false
+    private var isRunning = false
+    private var isStopping = false
+    /// Bytes given to the server since the stream began.
+    private var written: UInt64 = 0
+    /// Bytes that the server is known to have read; never goes back.
+    private var read: UInt64 = 0
+    private var targetLength: UInt64 = 0
+    private var delay: UInt64 = 0
+    private var nextTiming: UInt64 = 0
+    private var completion: ((UInt64) -> Void)?
+    private var drainOperation: OpaquePointer?
+    /// What was asked of the server: cancelled when the stream is closed, or a late answer would find nobody.
+    private var operations: [OpaquePointer] = []
+
+    init(sink: PulseSink, configuration: SinkStreamConfiguration, client: any SinkStreamClient) {
+        self.sink = sink
+        self.client = client
+        frameBytes = configuration.frameBytes
+        var spec = pa_sample_spec(
+            format: configuration.format == .s16 ? PA_SAMPLE_S16LE : PA_SAMPLE_FLOAT32LE,
+            rate: configuration.rate, channels: UInt8(configuration.channels))
+        guard let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, nil)
+        else { return }
+        self.stream = stream
+        let me = Unmanaged.passUnretained(self).toOpaque()
+        pa_stream_set_state_callback(stream, { _, me in PulseStream.from(me)?.stateChanged() }, me)
+        pa_stream_set_write_callback(stream, { _, _, me in PulseStream.from(me)?.fill() }, me)
+        pa_stream_set_underflow_callback(stream, { _, me in PulseStream.from(me)?.underflowed() }, me)
+        pa_stream_set_buffer_attr_callback(stream, { _, me in PulseStream.from(me)?.readAttributes() }, me)
+
+        // prebuf must be at least one frame: with none, the server plays silence in place of late frames and
+        // drops those when they come, and the read index counts what nobody heard.
+        let frame = UInt32(frameBytes)
+        var attributes = pa_buffer_attr(
+            maxlength: UInt32.max, tlength: UInt32(clamping: configuration.bufferFrames) * frame, prebuf: frame,
+            minreq: UInt32(clamping: configuration.periodFrames) * frame, fragsize: UInt32.max)
+        // Early requests: the server asks whenever a period was read, as an ALSA device interrupts.
+        let flags = PA_STREAM_START_CORKED.rawValue | PA_STREAM_EARLY_REQUESTS.rawValue
+        pa_stream_connect_playback(stream, nil, &attributes, pa_stream_flags_t(flags), nil, nil)
+    }
+
+    private static func from(_ pointer: UnsafeMutableRawPointer?) -> PulseStream? {
+        pointer.map { Unmanaged<PulseStream>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private var me: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
+    // MARK: SinkStream
+
+    func setRunning(_ running: Bool) {
+        guard running != isRunning else { return }
+        isRunning = running
+        if isReady, !isStopping { cork(!running) }
+        fill()
+    }
+
+    func framesAvailable() { fill() }
+
+    func drain() {
+        guard isReady, !isStopping, drainOperation == nil, let stream else {
+            drainWhenReady = true
+            return
+        }
+        drainOperation = pa_stream_drain(
+            stream, { _, success, me in PulseStream.from(me)?.drainEnded(success != 0) }, me)
+    }
+
+    private var drainWhenReady = false
+
+    func stop(_ completion: @escaping (UInt64) -> Void) {
+        guard !isStopping, isReady, let stream else { return completion(read / UInt64(frameBytes)) }
+        isStopping = true
+        isRunning = false
+        self.completion = completion
+        let operation = pa_stream_cork(
+            stream, 1,
+            { _, success, me in
+                guard let stream = PulseStream.from(me) else { return }
+                if success != 0 { stream.askForFinalIndex() } else { stream.finish() }
+            }, me)
+        if !keep(operation) { finish() }
+    }
+
+    func close() {
+        sink?.remove(self)
+        abandon()
+    }
+
+    /// The connection is gone, or goes now.
+    func abandon() {
+        client = nil
+        finish()
+        if let drainOperation {
+            pa_operation_cancel(drainOperation)
+            pa_operation_unref(drainOperation)
+        }
+        drainOperation = nil
+        for operation in operations {
+            pa_operation_cancel(operation)
+            pa_operation_unref(operation)
+        }
+        operations = []
+        guard let stream else { return }
+        pa_stream_set_state_callback(stream, nil, nil)
+        pa_stream_set_write_callback(stream, nil, nil)
+        pa_stream_set_underflow_callback(stream, nil, nil)
+        pa_stream_set_buffer_attr_callback(stream, nil, nil)
+        pa_stream_disconnect(stream)
+        pa_stream_unref(stream)
+        self.stream = nil
+    }
+
+    // MARK: Exact position
+
+    private func askForFinalIndex() {
+        guard let stream else { return finish() }
+        let operation = pa_stream_update_timing_info(
+            stream, { _, success, me in PulseStream.from(me)?.takeFinalIndex(success != 0) }, me)
+        if !keep(operation) { finish() }
+    }
+
+    private func takeFinalIndex(_ success: Bool) {
+        // The raw index, which the server counted; pa_stream_get_latency would interpolate.
+        if success, let stream, let timing = pa_stream_get_timing_info(stream),
+            timing.pointee.read_index_corrupt == 0, timing.pointee.read_index >= 0
+        {
+            read = min(UInt64(timing.pointee.read_index), written)
+        }
+        finish()
+    }
+
+    private func finish() {
+        let completion = self.completion
+        self.completion = nil
+        completion?(read / UInt64(frameBytes))
+    }
+
+    /// Holds an operation until it is done; false when it could not be begun.
+    @discardableResult
+    private func keep(_ operation: OpaquePointer?) -> Bool {
+        operations.removeAll { operation in
+            guard pa_operation_get_state(operation) != PA_OPERATION_RUNNING else { return false }
+            pa_operation_unref(operation)
+            return true
+        }
+        guard let operation else { return false }
+        operations.append(operation)
+        return true
+    }
+
+    // MARK: Callbacks
+
+    private func cork(_ on: Bool) {
+        guard let stream else { return }
+        keep(pa_stream_cork(stream, on ? 1 : 0, nil, nil))
+    }
+
+    private func stateChanged() {
+        guard let stream else { return }
+        switch pa_stream_get_state(stream) {
+        case PA_STREAM_READY:
+            isReady = true
+            readAttributes()
+            fill()
+            if isRunning { cork(false) }
+            if drainWhenReady { drain() }
+        case PA_STREAM_FAILED, PA_STREAM_TERMINATED:
+            isReady = false
+            finish()
+        default: break
+        }
+    }
+
+    private func readAttributes() {
+        guard let stream, let attributes = pa_stream_get_buffer_attr(stream) else { return }
+        targetLength = UInt64(attributes.pointee.tlength)
+    }
+
+    /// Gives the server what it asked for, as far as the client has it. RT safe but for what libpulse does.
+    private func fill() {
+        guard isReady, !isStopping, let stream, let client else { return }
+        var writable = pa_stream_writable_size(stream)
+        guard writable != Int.max, writable != -1 else { return }
+        advance(to: written + UInt64(writable), of: client)
+        while writable >= frameBytes {
+            var chunk: UnsafeMutableRawPointer?
+            var capacity = writable
+            guard pa_stream_begin_write(stream, &chunk, &capacity) == 0, let chunk else { return }
+            let wanted = min(capacity, writable) / frameBytes
+            let frames = client.render(into: chunk, frames: wanted)
+            guard frames > 0 else {
+                pa_stream_cancel_write(stream)
+                break
+            }
+            let bytes = frames * frameBytes
+            guard pa_stream_write(stream, chunk, bytes, nil, 0, PA_SEEK_RELATIVE) == 0 else { return }
+            written += UInt64(bytes)
+            writable -= bytes
+            if frames < wanted { break }
+        }
+        updateTiming()
+    }
+
+    /// The server has asked for `requested` bytes in all; it keeps the target length at most, so it has read
+    /// what is beyond that.
+    private func advance(to requested: UInt64, of client: any SinkStreamClient) {
+        guard requested > targetLength else { return }
+        let known = min(requested - targetLength, written)
+        guard known > read else { return }
+        read = known
+        client.played(read / UInt64(frameBytes), delayNanoseconds: delay)
+    }
+
+    private func underflowed() {
+        guard let stream, let client, !isStopping else { return }
+        let index = pa_stream_get_underflow_index(stream)
+        guard index >= 0, UInt64(index) <= written, UInt64(index) > read else { return }
+        read = UInt64(index)
+        client.played(read / UInt64(frameBytes), delayNanoseconds: delay)
+    }
+
+    private func drainEnded(_ success: Bool) {
+        if let drainOperation { pa_operation_unref(drainOperation) }
+        drainOperation = nil
+        guard success, !isStopping, let client else { return }
+        read = written
+        client.played(read / UInt64(frameBytes), delayNanoseconds: 0)
+        client.drained()
+    }
+
+    private func updateTiming() {
+        let now = MonotonicClock.nanoseconds
+        guard isRunning, now >= nextTiming, let stream else { return }
+        nextTiming = now + Self.timingInterval
+        let operation = pa_stream_update_timing_info(
+            stream,
+            { _, success, me in
+                guard success != 0, let stream = PulseStream.from(me) else { return }
+                stream.takeDelay()
+            }, me)
+        keep(operation)
+    }
+
+    private func takeDelay() {
+        guard let stream, let timing = pa_stream_get_timing_info(stream) else { return }
+        delay =
+            (timing.pointee.sink_usec &+ timing.pointee.transport_usec).multipliedReportingOverflow(by: 1000)
+            .partialValue
+    }
+}

@@ -1,0 +1,76 @@
+internal import CSndFile
+internal import Glibc
+public import LinuxSystem
+internal import SoundDSP
+public import SystemPackage
+
+/// A WAV file, 16 bit, stereo. One that is there already and looks the same is continued, so that neither a
+/// restart of the broker nor a second visit to this host loses what was recorded.
+final class WaveFile: ClockedOutput {
+    private let path: FilePath
+    private var file: OpaquePointer?
+    private var integers: [Int16] = []
+    let rate: UInt32
+
+    init(path: FilePath, rate: UInt32) throws(SinkFailure) {
+        self.path = path
+        var wanted = SF_INFO()
+        wanted.samplerate = Int32(rate)
+        wanted.channels = Int32(ClockedSink.channels)
+        wanted.format = Int32(SF_FORMAT_WAV | SF_FORMAT_PCM_16)
+        var status = stat()
+        let exists = lstat(path.string, &status) == 0 && status.st_size > 0
+        var info = exists ? SF_INFO() : wanted
+        guard let file = sf_open(path.string, Int32(exists ? SFM_RDWR : SFM_WRITE), &info) else {
+            throw SinkFailure(reason: "cannot write \(path): \(String(cString: sf_strerror(nil)))")
+        }
+        guard info.channels == wanted.channels, info.format == wanted.format else {
+            sf_close(file)
+            throw SinkFailure(
+                reason: "cannot continue \(path): it is not a 16-bit stereo WAV file; name another file")
+        }
+        self.rate = UInt32(info.samplerate)
+        self.file = file
+        if exists { sf_seek(file, 0, SEEK_END) }
+        // What is in the file is in its header at any time: the broker may be killed.
+        sf_command(file, Int32(SFC_SET_UPDATE_HEADER_AUTO), nil, Int32(SF_TRUE))
+    }
+
+    func write(_ frames: UnsafePointer<Float>, count: Int) throws(ClockedSink.WriteFailure) {
+        let samples = count * ClockedSink.channels
+        if integers.count < samples { integers = [Int16](repeating: 0, count: samples) }
+        let written = integers.withUnsafeMutableBufferPointer { integers -> Int in
+            guard let base = integers.baseAddress else { return 0 }
+            SampleConversion.floatToS16(frames, base, count: samples)
+            return Int(sf_writef_short(file, base, sf_count_t(count)))
+        }
+        if written != count {
+            throw ClockedSink.WriteFailure(reason: "cannot write \(path): \(String(cString: sf_strerror(file)))")
+        }
+    }
+
+    func close() {
+        if let file { sf_close(file) }
+        file = nil
+    }
+}
+
+/// Why a sink cannot be had, in one line.
+public struct SinkFailure: Error, CustomStringConvertible {
+    public let reason: String
+    public var description: String { reason }
+
+    public init(reason: String) { self.reason = reason }
+}
+
+extension ClockedSink {
+    /// Plays into a WAV file at `path`; `rate` in Hz for a new one.
+    public convenience init(
+        file path: FilePath, rate: UInt32 = 48000, on loop: EventLoop, observer: any SinkObserver
+    )
+        throws
+    {
+        let file = try WaveFile(path: path, rate: rate)
+        try self.init(name: path.string, rate: file.rate, output: file, on: loop, observer: observer)
+    }
+}

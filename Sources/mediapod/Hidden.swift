@@ -1,0 +1,51 @@
+internal import ArgumentParser
+internal import CLI
+internal import DeviceStore
+internal import Glibc
+internal import LinuxSystem
+internal import Session
+internal import SystemPackage
+
+/// `mediapod _supervise`: a running pod's supervisor. Started by the engine, not by hand.
+struct Supervise: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "_supervise", abstract: "Be a pod's supervisor (the engine starts it).", shouldDisplay: false)
+
+    @Argument(help: "The pod.")
+    var name: String
+
+    @Option(help: "The device's folder.")
+    var device: String
+
+    @Flag(help: "The pod runs already.")
+    var adopt = false
+
+    func run() throws {
+        let store = try Device.open(FilePath(device)).pod(name)
+        let supervisor = Supervisor(store: store, runtime: .ofThisHost)
+        if adopt { try supervisor.watch() } else { try supervisor.startAndWatch() }
+    }
+}
+
+/// `mediapod _network`: an OCI hook that finishes a pod's network namespace. runc writes the pod's state to its standard
+/// input.
+enum NetworkHook {
+    private struct State: Decodable {
+        var pid: Int32
+    }
+
+    static func run() -> Int32 {
+        do {
+            let input = OwnedDescriptor(adopting: 0)
+            var bytes: [UInt8] = []
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
+            defer { buffer.deallocate() }
+            while case let count = try Files.read(input, into: buffer), count > 0 { bytes += buffer[..<count] }
+            try Namespaces.prepareNetwork(of: try JSONText.decode(State.self, from: bytes).pid)
+            return 0
+        } catch {
+            Terminal.sayError("the pod's network: \(error)")
+            return 1
+        }
+    }
+}

@@ -1,0 +1,96 @@
+internal import ArgumentParser
+internal import CLI
+internal import DeviceStore
+internal import Glibc
+internal import LinuxSystem
+internal import Pod
+internal import Session
+
+/// The pod that a command is about.
+struct PodOptions: ParsableArguments {
+    @Argument(help: "The pod.")
+    var name: String
+
+    @OptionGroup var deviceOptions: DeviceOptions
+
+    func session() throws -> Session {
+        Session(store: try deviceOptions.open().pod(name), runtime: .ofThisHost)
+    }
+}
+
+/// `--sound`
+struct SoundOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where the pod's sound goes: pulse (yours), pulse:SERVER, file:PATH.wav or null.", valueName: "where"))
+    var sound: String?
+
+    func choice() throws -> SoundChoice { try SoundChoice.onThisHost(sound) }
+}
+
+/// How a program is started; of `run` and `exec`.
+struct ProgramArguments: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Give the program a terminal.")
+    var tty = false
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("Whom it runs as: a name in the pod, or UID[:GID].", valueName: "user"))
+    var user: String?
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("A variable of its environment.", valueName: "name=value"))
+    var env: [String] = []
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The folder it starts in.", valueName: "dir"))
+    var workdir = "/"
+
+    func validate() throws {
+        if let wrong = env.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
+            throw ValidationError("--env wants NAME=value, not \(wrong)")
+        }
+        guard workdir.hasPrefix("/") else { throw ValidationError("--workdir wants an absolute path, not \(workdir)") }
+    }
+
+    func program(_ arguments: [String], detached: Bool, main: Bool) -> ProgramOptions {
+        var options = ProgramOptions(arguments: arguments)
+        options.environment = env
+        options.workingDirectory = workdir
+        options.user = user
+        options.wantsTerminal = tty
+        options.isDetached = detached
+        options.isMain = main
+        return options
+    }
+}
+
+extension RuntimeFolder {
+    static var ofThisHost: RuntimeFolder { RuntimeFolder(DeviceOptions.runtimeFolder) }
+}
+
+/// Exit codes of `run`, `exec` and `resume` besides the program's own.
+enum ProgramExit {
+    static let engine: Int32 = 125
+
+    /// Ends this command as the program in the pod did.
+    static func end(_ end: AttachedEnd, pod: String) throws {
+        switch end {
+        case .exited(let code): throw ExitCode(code)
+        case .suspended: Terminal.say("pod \(pod) was suspended")
+        }
+    }
+
+    /// Runs `body`; a failure ends the command with 125, or 126 and 127 when the program could not be started.
+    static func guarded(_ program: String, pod: String, _ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as InitClientError {
+            if let code = error.exitCode {
+                Terminal.sayError("cannot run \(program) in pod \(pod): \(error)")
+                throw ExitCode(code)
+            }
+            Terminal.sayError("pod \(pod): \(error)")
+            throw ExitCode(engine)
+        } catch let failure as Failure {
+            Terminal.sayError("\(failure)")
+            throw ExitCode(engine)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+internal import ArgumentParser
+internal import Session
+
+struct Stop: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "End a pod's programs, and with them its session; its files stay.")
+
+    @OptionGroup var pod: PodOptions
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("How long programs get to end by themselves.", valueName: "seconds"))
+    var time = 10
+
+    @Flag(help: "End a suspended session too, whose programs are only on the device.")
+    var discard = false
+
+    func validate() throws {
+        guard (0...3600).contains(time) else { throw ValidationError("--time wants 0 to 3600 seconds, not \(time)") }
+    }
+
+    func run() throws {
+        try pod.session().stop(graceSeconds: time, discarding: discard)
+        print("pod \(pod.name) stopped")
+    }
+}

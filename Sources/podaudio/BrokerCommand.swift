@@ -1,0 +1,106 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import LinuxSystem
+import Logging
+import SoundBroker
+import SoundControl
+import SoundSinks
+import SystemPackage
+
+/// `podaudio broker`: one pod's sound broker. Started by the engine, not by hand.
+struct BrokerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "broker", abstract: "Be one pod's sound broker (the engine starts it).", shouldDisplay: false)
+
+    @Option(help: "The folder that the pod sees as /run/mediapod.")
+    var guest: String
+
+    @Option(help: "Where to listen for the engine and podaudio.")
+    var control: String
+
+    @Option(help: "Where the sound goes: pulse[:SERVER], file:PATH.wav or null.")
+    var sound: String = "pulse"
+
+    @Option(help: "What hw_params offers: portable or full.")
+    var policy: String = "portable"
+
+    @Option(help: "A file with the session's sound records.")
+    var records: String?
+
+    @Option(help: "The descriptor on which to say OK, or ERR and why.")
+    var readyFd: Int32?
+
+    @Option(help: "UID:GID of the desktop user, whom the broker becomes.")
+    var user: String?
+
+    @Option(help: "What the host's mixer shows.")
+    var name: String = "MediaPod"
+
+    func run() throws {
+        let ready = Ready(descriptor: readyFd)
+        do {
+            try becomeUser()
+            LoggingSystem.bootstrap(StreamLogHandler.standardError)
+            let broker = try SoundBroker(try brokerConfiguration(), log: Logger(label: "broker")) { state in
+                if case .failed(let reason) = state { ready.say("ERR \(reason)") } else { ready.say("OK") }
+            }
+            try broker.run()
+        } catch let error as Errno {
+            ready.say("ERR the sound broker cannot start: \(error)")
+            throw error
+        } catch {
+            ready.say("ERR \(error)")
+            throw error
+        }
+    }
+
+    private func brokerConfiguration() throws -> SoundBroker.Configuration {
+        guard let policy = SoundPolicy(rawValue: policy) else {
+            throw ValidationError("unknown policy \(policy); there are portable and full")
+        }
+        return SoundBroker.Configuration(
+            guest: FilePath(guest), control: FilePath(control), sink: try SinkSpec(sound), policy: policy,
+            records: try readRecords(), name: name)
+    }
+
+    private func readRecords() throws -> SoundRecords? {
+        guard let records else { return nil }
+        let data = try Data(contentsOf: URL(filePath: records))
+        struct Versioned: Codable { var version: Int }
+        let version = try JSONDecoder().decode(Versioned.self, from: data).version
+        guard version <= SoundRecords.currentVersion else {
+            throw SinkFailure(
+                reason: "the session's sound records are of version \(version), newer than "
+                    + "\(SoundRecords.currentVersion): resume it with a newer MediaPod")
+        }
+        return try JSONDecoder().decode(SoundRecords.self, from: data)
+    }
+
+    /// Sound shall not wait for a compiler run: raised while there is still the right to. Then the user's
+    /// identity, and the environment in which libpulse finds the user's server and its cookie.
+    private func becomeUser() throws {
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -11)
+        guard let user else { return }
+        let parts = user.split(separator: ":").compactMap { UInt32($0) }
+        guard parts.count == 2 else { throw ValidationError("--user wants UID:GID, not \(user)") }
+        try Privileges.become(userID: parts[0], groupID: parts[1])
+        if let entry = getpwuid(parts[0]) { setenv("HOME", String(cString: entry.pointee.pw_dir), 1) }
+        if parts[0] != 0 { setenv("XDG_RUNTIME_DIR", "/run/user/\(parts[0])", 1) }
+    }
+}
+
+/// Tells whoever waits for the broker's start, once.
+private final class Ready {
+    private var descriptor: Int32?
+
+    init(descriptor: Int32?) { self.descriptor = descriptor }
+
+    func say(_ text: String) {
+        guard let descriptor else { return }
+        self.descriptor = nil
+        let line = Array((text + "\n").utf8)
+        _ = write(descriptor, line, line.count)
+        close(descriptor)
+    }
+}

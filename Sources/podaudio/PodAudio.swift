@@ -1,0 +1,16 @@
+internal import ArgumentParser
+internal import CLI
+
+@main
+enum Main {
+    static func main() async {
+        await Entry.run(PodAudio.self)
+    }
+}
+
+struct PodAudio: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "podaudio",
+        abstract: "The sound of MediaPod's pods: what plays, where it goes, and what programs may ask for.",
+        subcommands: [StatusCommand.self, PolicyCommand.self, BrokerCommand.self])
+}
