@@ -104,7 +104,17 @@ let package = Package(
             dependencies: ["CLI", "LinuxSystem", "Pod", "SoundControl", "SoundLab", argumentParser, systemPackage],
             swiftSettings: strict),
 
-        // Tests, with real files, file systems and programs.
+        // Tests.
+        .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
+        .testTarget(
+            name: "MoveTests",
+            dependencies: ["SoundLab", "SoundControl", "LinuxSystem", "mediapod", "podaudio", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SoundBrokerTests",
+            dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
+            swiftSettings: strict),
+        .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
         .target(
             name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
             path: "Tests/DeviceTestSupport", swiftSettings: strict),
@@ -128,15 +138,5 @@ let package = Package(
             name: "CLITests",
             dependencies: ["CLI", "mediapod", "DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
             swiftSettings: strict),
-        .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
-        .testTarget(
-            name: "MoveTests",
-            dependencies: ["SoundLab", "SoundControl", "LinuxSystem", "mediapod", "podaudio", systemPackage],
-            swiftSettings: strict),
-        .testTarget(
-            name: "SoundBrokerTests",
-            dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
-            swiftSettings: strict),
-        .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
     ]
 )

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,20 +86,4 @@ int csys_wait_readable(int fd, int milliseconds) {
     struct pollfd entry = {.fd = fd, .events = POLLIN};
     int count = poll(&entry, 1, milliseconds);
     return count < 0 ? -errno : count > 0;
-}
-
-int csys_signal_descriptor(const int *signals, size_t count) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < count; i++) sigaddset(&set, signals[i]);
-    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (error != 0) return -error;
-    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return fd < 0 ? -errno : fd;
-}
-
-int csys_next_signal(int fd) {
-    struct signalfd_siginfo information;
-    ssize_t count = read(fd, &information, sizeof information);
-    return count == (ssize_t)sizeof information ? (int)information.ssi_signo : 0;
 }

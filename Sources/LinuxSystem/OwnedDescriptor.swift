@@ -42,4 +42,12 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     public func setInheritable(_ on: Bool) throws(Errno) {
         try check(csys_fcntl_set(number, F_SETFD, on ? 0 : Int(FD_CLOEXEC)))
     }
+
+    /// Whether both are open on the same file.
+    public func isSameFile(as other: borrowing OwnedDescriptor) -> Bool {
+        var ours = stat()
+        var theirs = stat()
+        return fstat(number, &ours) == 0 && fstat(other.number, &theirs) == 0
+            && ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev
+    }
 }

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 public import SystemPackage
 
-/// Signals that are read instead of delivered. Made before any other thread is, so that all inherit the mask.
+/// Signals that are read instead of acted upon, for as long as the process lives; whoever reads first has one.
 public final class SignalDescriptor {
     private let file: OwnedDescriptor
 

@@ -25,16 +25,17 @@ public struct InitClient: ~Copyable, Sendable {
     /// For an event loop: readable when `nextEvent` has something to return, if it returned `nil` before.
     public var descriptor: Int32 { connection.descriptor }
 
-    /// Connects to the socket at `path`, of at most 107 bytes.
-    public init(path: String, answerTimeout: Duration = .seconds(30)) throws {
-        let connection = try InitConnection.greeted(path: path, deadline: .now + answerTimeout)
+    /// Connects to the socket at `path`, of at most 107 bytes. `pod`: a process of the pod, whose network namespace the
+    /// connection shall belong to.
+    public init(path: String, of pod: Int32? = nil, answerTimeout: Duration = .seconds(30)) throws {
+        let connection = try InitConnection.greeted(path: path, of: pod, deadline: .now + answerTimeout)
         self.init(connection, answerTimeout)
     }
 
     /// Connects to a socket that was opened with O_PATH, so that its path cannot lead out of the pod. The descriptor stays
     /// the caller's.
-    public init(descriptor: Int32, answerTimeout: Duration = .seconds(30)) throws {
-        try self.init(path: "/proc/self/fd/\(descriptor)", answerTimeout: answerTimeout)
+    public init(descriptor: Int32, of pod: Int32? = nil, answerTimeout: Duration = .seconds(30)) throws {
+        try self.init(path: "/proc/self/fd/\(descriptor)", of: pod, answerTimeout: answerTimeout)
     }
 
     private init(_ connection: consuming InitConnection, _ answerTimeout: Duration) {

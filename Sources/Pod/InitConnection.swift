@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import PodInitABI
 
@@ -8,9 +9,14 @@ typealias Deadline = ContinuousClock.Instant?
 struct InitConnection: ~Copyable, Sendable {
     let descriptor: Int32
 
-    init(path: String, deadline: Deadline) throws {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw InitClientError.system(call: "socket", errno: errno) }
+    /// - Parameter pod: a process of the pod. The socket that pod-init accepts is made in the network namespace of the one
+    ///   that connects to it, and CRIU finds only those of the pod's own.
+    init(path: String, of pod: Int32?, deadline: Deadline) throws {
+        let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor = pod.map { csys_unix_socket_of($0, type) } ?? socket(AF_UNIX, type, 0)
+        guard descriptor >= 0 else {
+            throw InitClientError.system(call: "socket", errno: pod == nil ? errno : -descriptor)
+        }
         do {
             try Self.connect(descriptor, path, deadline)
         } catch {
@@ -25,8 +31,8 @@ struct InitConnection: ~Copyable, Sendable {
     }
 
     /// Connects and agrees on the version.
-    static func greeted(path: String, deadline: Deadline) throws -> InitConnection {
-        let connection = try InitConnection(path: path, deadline: deadline)
+    static func greeted(path: String, of pod: Int32?, deadline: Deadline) throws -> InitConnection {
+        let connection = try InitConnection(path: path, of: pod, deadline: deadline)
         let hello = PodInitHello(
             header: PodInitHeader(PodInitTypeHello, 1), magic: POD_INIT_MAGIC, version: POD_INIT_VERSION)
         // A new socket has room for it.

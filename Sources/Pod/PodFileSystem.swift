@@ -19,7 +19,9 @@ public struct PodFileSystem: Sendable {
     }
 
     /// Mounts it in the pod's folder.
-    public func mount(in folder: PodFolder) throws {
+    ///
+    /// - Parameter writable: without it the topmost layer is only read, too, and there need be none.
+    public func mount(in folder: PodFolder, writable: Bool = true) throws {
         do {
             try Files.ensureFolder(folder.base, mode: 0o711)
             try Files.ensureFolder(folder.root, mode: 0o711)
@@ -27,10 +29,10 @@ public struct PodFileSystem: Sendable {
             let map = try Namespaces.userMap(base: uidBase, count: uidCount)
             try Mounts.squashfs(image: image, at: folder.base, map: map)
             mounts.add(folder.base)
-            guard let top = layers.last else { throw Errno.invalidArgument }
-            let sealed = layers.dropLast().map { $0.appending("upper") }
+            let top = writable ? layers.last : nil
+            let sealed = (writable ? layers.dropLast() : layers[...]).map { $0.appending("upper") }
             try Mounts.overlay(
-                lower: sealed.reversed() + [folder.base], upper: top.appending("upper"), work: top.appending("work"),
+                lower: sealed.reversed() + [folder.base], upper: top?.appending("upper"), work: top?.appending("work"),
                 at: folder.root)
             mounts.add(folder.root)
             mounts.keep()

@@ -31,7 +31,7 @@ public struct PodRoot: Sendable {
             guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == uidBase else {
                 throw Failure("the pod's init", "its socket is not its own")
             }
-            return try InitClient(descriptor: socket.number, answerTimeout: answerTimeout)
+            return try InitClient(descriptor: socket.number, of: initProcess.pid, answerTimeout: answerTimeout)
         } catch let error as Errno {
             throw Failure("reach", "the pod's init", error)
         } catch let error as InitClientError {

@@ -37,10 +37,19 @@ struct ImageFolder {
         rmdir(folder.images.string)
     }
 
+    static let keptLogs = ["dump.log", "restore.log"]
+
+    /// Of failures that are over.
+    func removeKeptLogs() {
+        for name in Self.keptLogs { try? Files.remove(keptLog(name)) }
+    }
+
+    private func keptLog(_ name: String) -> FilePath { folder.runtime.path.appending("\(folder.name)-\(name)") }
+
     /// Keeps a log that tells of a failure where it outlives the images; gives its place.
     func keep(_ log: FilePath, as name: String) -> FilePath? {
         guard let bytes = try? Files.read(log, limit: 64 << 20) else { return nil }
-        let place = folder.runtime.path.appending("\(folder.name)-\(name)")
+        let place = keptLog(name)
         return (try? Files.swap(place, with: bytes, mode: 0o600)) == nil ? nil : place
     }
 }

@@ -16,7 +16,7 @@ enum Repair {
         }
         if state.bootID != RuntimeState.currentBootID { return try afterReboot(&pod, state) }
         switch state.phase {
-        case .stopped: return
+        case .stopped: if hasLeftovers(pod.folder) { try Teardown.run(pod) }
         case .starting, .resuming: try giveUp(&pod, state)
         case .suspending: try finishOrUndo(&pod, state)
         case .running: try keepRunning(&pod, state)
@@ -25,7 +25,8 @@ enum Repair {
 
     private static func hasLeftovers(_ folder: PodFolder) -> Bool {
         let names = (try? Files.list(folder.path)) ?? []
-        return names.contains { $0 != folder.lock.lastComponent?.string }
+        let own = [folder.lock.lastComponent?.string, folder.state.lastComponent?.string]
+        return names.contains { !own.contains($0) }
     }
 
     /// The host went down with the pod running: its session is as it was suspended last, the files written since are kept

@@ -48,6 +48,7 @@ extension Session {
         let criu = try Criu.find()
         try Runc.requireInstalled()
         try requireSpace(pod)
+        let images = ImageFolder(folder: pod.folder)
         var suspend = Suspend(state, criu, pod.folder, store, observer)
         do {
             try suspend.write(&pod)
@@ -62,6 +63,7 @@ extension Session {
         var watch = Stopwatch()
         try Teardown.run(pod)
         try pod.forget()
+        images.removeKeptLogs()
         suspend.report.cleanup = watch.lap()
         return suspend.report
     }

@@ -41,6 +41,12 @@ enum Teardown {
         try PodFileSystem.unmount(in: folder)
     }
 
+    /// After a moment's mount of the files of a pod that does not run.
+    static func forgetMounts(_ pod: inout PodRuntime) throws {
+        try PodFileSystem.unmount(in: pod.folder)
+        try removeFiles(pod.folder)
+    }
+
     private static func removeFiles(_ folder: PodFolder) throws {
         let kept: Set = [folder.lock.lastComponent?.string, folder.state.lastComponent?.string]
         for name in (try? Files.list(folder.path)) ?? [] where !kept.contains(name) {

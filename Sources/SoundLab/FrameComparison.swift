@@ -61,6 +61,11 @@ public struct FrameComparison: Equatable, Sendable {
         return frames[first...last]
     }
 
+    /// The place in `reference`, nearest to `expected`, at which `frames` begin; `nil` when they are not in it.
+    public static func place(of frames: [UInt32], in reference: [UInt32], near expected: Int) -> Int? {
+        nearest(frames[...], 0, in: reference[...], to: min(max(expected, 0), reference.count))
+    }
+
     private static func agrees(
         _ recording: ArraySlice<UInt32>, _ index: Int, _ reference: ArraySlice<UInt32>, _ place: Int
     ) -> Bool {

@@ -24,7 +24,7 @@ struct MediaPod: ParsableCommand {
             when there is none of that name.
             """,
         subcommands: [
-            DeviceCommand.self, Create.self, Run.self, Exec.self, Suspend.self, Resume.self, Stop.self, List.self,
-            Inspect.self, Remove.self, Supervise.self,
+            DeviceCommand.self, Create.self, Run.self, Exec.self, Suspend.self, Resume.self, Stop.self,
+            Processes.self, Logs.self, Copy.self, List.self, Inspect.self, Remove.self, Supervise.self,
         ])
 }

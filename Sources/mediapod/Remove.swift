@@ -1,7 +1,5 @@
 internal import ArgumentParser
-internal import CLI
-internal import DeviceStore
-internal import LinuxSystem
+internal import Session
 
 struct Remove: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,19 +8,10 @@ struct Remove: ParsableCommand {
         discussion: "Asks nothing. A pod that runs is not removed. Its base stays on the device: other pods may use it."
     )
 
-    @Argument(help: "The pod.")
-    var name: String
-
-    @OptionGroup var deviceOptions: DeviceOptions
+    @OptionGroup var pod: PodOptions
 
     func run() throws {
-        let pod = try deviceOptions.open().pod(name)
-        do {
-            try pod.requireUnowned()
-        } catch let failure as Failure {
-            throw failure.during("remove", "pod \(name)")
-        }
-        try pod.remove()
-        print("pod \(name) removed")
+        try pod.session().remove()
+        print("pod \(pod.name) removed")
     }
 }
