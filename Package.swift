@@ -104,7 +104,6 @@ let package = Package(
             dependencies: ["CLI", "LinuxSystem", "Pod", "SoundControl", "SoundLab", argumentParser, systemPackage],
             swiftSettings: strict),
 
-        // Tests.
         .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
         .testTarget(
             name: "MoveTests",
@@ -115,5 +114,30 @@ let package = Package(
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
+        .testTarget(name: "PodInitTests", dependencies: ["CLinux", "Pod", "PodInitABI"], swiftSettings: strict),
+        // Tests, with real files, file systems and programs.
+        .target(
+            name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
+            path: "Tests/DeviceTestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "LinuxSystemTests", dependencies: ["LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DeviceStoreTests", dependencies: ["DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PodBaseTests",
+            dependencies: ["PodBase", "DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CheckpointTests",
+            dependencies: [
+                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "DeviceTestSupport", systemPackage,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["CLI", "mediapod", "DeviceStore", "LinuxSystem", "DeviceTestSupport", systemPackage],
+            swiftSettings: strict),
     ]
 )

@@ -29,7 +29,8 @@ public enum Entry {
 
     private static func end(_ root: any ParsableCommand.Type, with error: any Error) -> Never {
         // ArgumentParser's own: help, version, usage, and a command's wish for an exit code.
-        if error is ExitCode || error is CleanExit || error is ValidationError || root.exitCode(for: error) != .failure {
+        if error is ExitCode || error is CleanExit || error is ValidationError || root.exitCode(for: error) != .failure
+        {
             root.exit(withError: error)
         }
         Terminal.sayError("\(error)")

@@ -7,8 +7,9 @@ public struct Filter: Sendable {
     let encode: Command
     let decode: Command
 
-    public init(name: String, encode: (program: String, arguments: [String]), decode: (program: String, arguments: [String]))
-    {
+    public init(
+        name: String, encode: (program: String, arguments: [String]), decode: (program: String, arguments: [String])
+    ) {
         self.name = name
         self.encode = Command(encode.program, encode.arguments, name: "filter \(name)")
         self.decode = Command(decode.program, decode.arguments, name: "filter \(name)")

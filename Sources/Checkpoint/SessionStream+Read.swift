@@ -59,7 +59,11 @@ extension SessionStream {
     }
 
     private static func unarchive(_ images: FilePath) -> Command {
-        let options = ["--extract", "--no-same-owner", "--preserve-permissions", "--blocking-factor=512"]
+        // tar stops reading at the archive's end mark, though padding may follow; ignoring the mark it reads it all,
+        // and the one before it is not killed by a broken pipe.
+        let options = [
+            "--extract", "--ignore-zeros", "--no-same-owner", "--preserve-permissions", "--blocking-factor=512",
+        ]
         return Command("tar", options + ["--file=-", "--directory=\(images.string)"])
     }
 
@@ -70,8 +74,8 @@ extension SessionStream {
             let records = try JSONText.decode(SoundRecords.self, from: try Files.read(file, limit: 16 << 20))
             guard records.version <= SoundRecords.currentVersion else {
                 throw Failure(
-                    sentence:
-                        "sound.json has format \(records.version), this program reads up to \(SoundRecords.currentVersion)",
+                    sentence: "sound.json has format \(records.version), "
+                        + "this program reads up to \(SoundRecords.currentVersion)",
                     remedy: "use a newer mediapod")
             }
             return records

@@ -21,7 +21,8 @@ extension Device {
         if similar.count == 1 { return similar[0] }
         let there = bases.isEmpty ? "there are none yet" : "there are: \(bases.joined(separator: ", "))"
         throw Failure(
-            "base \"\(name)\"", similar.isEmpty ? "the device has none of that digest, nor a pod of that name" : "several begin so",
+            "base \"\(name)\"",
+            similar.isEmpty ? "the device has none of that digest, nor a pod of that name" : "several begin so",
             remedy: there)
     }
 
@@ -34,9 +35,12 @@ extension Device {
     package func baseStaging() throws -> BaseStaging {
         // Between a new folder and its lock, and while looking for old ones, nobody else may.
         let lock = try lock()
-        for name in try attempt("read", "the bases of device \(root.string)", { () throws(Errno) in
-            try Files.list(basesFolder)
-        }) where name.hasPrefix(BaseStaging.prefix) {
+        for name in try attempt(
+            "read", "the bases of device \(root.string)",
+            { () throws(Errno) in
+                try Files.list(basesFolder)
+            }) where name.hasPrefix(BaseStaging.prefix)
+        {
             let old = basesFolder.appending(name)
             let free = try attempt("lock", old.string) { () throws(Errno) in try FileLock.take(ifFree: old) }
             if free != nil { try Files.removeTree(old) }

@@ -68,6 +68,8 @@ extension Device {
     }
 
     private func inUse(_ name: String) -> Failure {
-        Failure("create", "pod \(name)", "the name is in use", remedy: "choose another, or remove it with: mediapod rm \(name)")
+        Failure(
+            "create", "pod \(name)", "the name is in use",
+            remedy: "choose another, or remove it with: mediapod rm \(name)")
     }
 }

@@ -32,7 +32,9 @@ public struct Device: Sendable, Equatable {
     public static func open(_ path: FilePath) throws -> Device {
         let name = "device \(path.string)"
         guard let root = absolute(path) else {
-            throw Failure(sentence: "there is no device \(path.string)", remedy: "name another, or make it with: mediapod device init")
+            throw Failure(
+                sentence: "there is no device \(path.string)",
+                remedy: "name another, or make it with: mediapod device init")
         }
         guard Files.isFolder(root) else { throw Failure(sentence: "\(path.string) is not a folder, so no device") }
         let file = root.appending(labelName)
@@ -60,7 +62,8 @@ public struct Device: Sendable, Equatable {
         let own: Set = ["bases", "pods", "lost+found"]
         if let foreign = present.first(where: { !own.contains($0) && !$0.hasPrefix(".\(labelName.string).") }) {
             throw Failure(
-                "make", name, "the folder is not empty (it has \"\(foreign)\")", remedy: "name an empty or a new folder")
+                "make", name, "the folder is not empty (it has \"\(foreign)\")", remedy: "name an empty or a new folder"
+            )
         }
         try FileSystemProbe.requireUnixMetadata(of: root)
         for folder in ["bases", "pods"] where !present.contains(folder) {

@@ -9,9 +9,12 @@ public enum PodName {
     public static func validate(_ name: String) throws(Failure) {
         let subject = "the name \"\(name)\""
         if name.isEmpty { throw Failure(sentence: "a pod's name cannot be empty", remedy: rule) }
-        if name.utf8.contains(UInt8(ascii: "/")) { throw Failure(sentence: "\(subject) has a slash in it", remedy: rule) }
+        if name.utf8.contains(UInt8(ascii: "/")) {
+            throw Failure(sentence: "\(subject) has a slash in it", remedy: rule)
+        }
         if name.utf8.count > longest {
-            throw Failure(sentence: "the name \"\(name.prefix(16))…\" is longer than \(longest) characters", remedy: rule)
+            throw Failure(
+                sentence: "the name \"\(name.prefix(16))…\" is longer than \(longest) characters", remedy: rule)
         }
         if name.hasPrefix(".") || name.hasPrefix("-") {
             throw Failure(sentence: "\(subject) begins with \"\(name.prefix(1))\"", remedy: rule)

@@ -77,7 +77,9 @@ extension PodStore {
 
     /// Bytes that all layers take up on the device.
     public func layerBytes() throws -> UInt64 {
-        try attempt("read", "the layers of pod \(name)") { () throws(Errno) in try Files.treeBytes(layersFolder).allocated }
+        try attempt("read", "the layers of pod \(name)") { () throws(Errno) in
+            try Files.treeBytes(layersFolder).allocated
+        }
     }
 
     private func readStack() throws -> FileStack {

@@ -27,7 +27,8 @@ extension PodStore {
             bytes = try Files.read(currentFile, limit: 64)
         } catch {
             if error == .noSuchFileOrDirectory { return nil }
-            throw Failure("pod \(name)", "its file \"current\" is not readable: \(Failure.text(of: error))", cause: error)
+            throw Failure(
+                "pod \(name)", "its file \"current\" is not readable: \(Failure.text(of: error))", cause: error)
         }
         let text = String(decoding: bytes, as: UTF8.self)
         guard text.hasSuffix("\n"), let number = Int(text.dropLast()), number > 0 else {

@@ -49,8 +49,7 @@ public final class ChildProcess {
     /// - Parameters:
     ///   - input, output, error: descriptors for the three standard ones; they stay the caller's.
     ///   - keeping: one more that the program gets, as number 3: a lock that it shall hold as long as it runs.
-    public init(_ command: Command, input: Int32, output: Int32, error: Int32, keeping kept: Int32 = -1)
-        throws(Failure)
+    public init(_ command: Command, input: Int32, output: Int32, error: Int32, keeping kept: Int32 = -1) throws(Failure)
     {
         let arguments = ([command.program] + command.arguments).map { strdup($0) } + [nil]
         let environment = command.environment.map { $0.map { strdup($0) } + [nil] }
@@ -96,6 +95,22 @@ public final class ChildProcess {
 
     public func send(_ signal: Int32) {
         if status == nil { _ = csys_pidfd_send_signal(pidfd.number, signal) }
+    }
+
+    public var hasEnded: Bool {
+        status != nil || isReadable(pidfd.number, milliseconds: 0)
+    }
+
+    /// Waits for its end as long as that; false when it has not come.
+    public func wait(milliseconds: Int32) -> Bool {
+        guard status != nil || isReadable(pidfd.number, milliseconds: milliseconds) else { return false }
+        wait()
+        return true
+    }
+
+    private func isReadable(_ number: Int32, milliseconds: Int32) -> Bool {
+        var polled = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+        return poll(&polled, 1, milliseconds) > 0
     }
 
     /// Waits for its end.

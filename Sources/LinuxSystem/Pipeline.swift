@@ -35,8 +35,8 @@ public struct Pipeline {
         self.stallLimit = stallLimit
     }
 
-    /// Runs to the end. Throws `Failure` that names the program at fault ("filter zstd ended with exit code 1: …"), or
-    /// what `source` and `sink` threw.
+    /// Runs to the end. Throws `Failure` that names the program at fault ("filter zstd ended with exit code 1: …"),
+    /// or what `source` and `sink` threw.
     ///
     /// - Parameters:
     ///   - source: without it, the first program's standard input is empty.
@@ -50,7 +50,9 @@ public struct Pipeline {
     public static func output(of command: Command, limit: Int = 1 << 20) throws -> [UInt8] {
         var bytes: [UInt8] = []
         try Pipeline([command]).run(sink: { chunk in
-            guard bytes.count + chunk.count <= limit else { throw Failure(sentence: "\(command.name) wrote more than \(byteText(UInt64(limit)))") }
+            guard bytes.count + chunk.count <= limit else {
+                throw Failure(sentence: "\(command.name) wrote more than \(byteText(UInt64(limit)))")
+            }
             bytes.append(contentsOf: chunk)
         })
         return bytes

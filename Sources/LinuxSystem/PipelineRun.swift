@@ -162,16 +162,26 @@ final class PipelineRun {
         }
         // Of several that ended since the last look, a broken pipe is never the cause; otherwise what comes first in
         // the pipeline made those after it fail, by an input that was cut short.
-        guard let culprit = bad.first(where: { $0.process.status != .signalled(SIGPIPE) }) ?? bad.first else {
-            return
+        guard var culprit = bad.first(where: { $0.process.status != .signalled(SIGPIPE) }) ?? bad.first else { return }
+        // The one before may have closed its output and not quite have ended: it is the cause then.
+        while culprit.sawEndOfInput, let before = stage(before: culprit), before.process.status == nil {
+            guard before.process.wait(milliseconds: 1000) else { break }
+            before.readErrors(pipeline.onErrorLine)
+            guard before.endedBadly else { break }
+            culprit = before
         }
         throw culprit.failure
+    }
+
+    private func stage(before stage: PipelineStage) -> PipelineStage? {
+        guard let index = stages.firstIndex(where: { $0 === stage }), index > 0 else { return nil }
+        return stages[index - 1]
     }
 
     private func checkForStall() throws {
         guard let limit = pipeline.stallLimit else { return }
         let count = stages.reduce(UInt64(0)) { sum, stage in
-            let moved = stage.process.bytesMoved
+            let moved = stage.bytesMoved()
             return sum &+ moved.read &+ moved.written
         }
         if count != lastCount {
@@ -183,13 +193,14 @@ final class PipelineRun {
         let living = stages.filter { $0.process.status == nil }
         let culprit = living.last { $0.hasInputWaiting } ?? living.first
         guard let culprit else { return }
-        throw Failure(sentence: "\(culprit.process.command.name) has made no progress for \(limit) s\(culprit.lastWords)")
+        throw Failure(
+            sentence: "\(culprit.process.command.name) has made no progress for \(limit) s\(culprit.lastWords)")
     }
 
     private func progress() -> Pipeline.Progress {
         Pipeline.Progress(
-            writtenByFirst: stages.first?.process.bytesMoved.written ?? 0,
-            readByLast: stages.last?.process.bytesMoved.read ?? 0)
+            writtenByFirst: stages.first?.bytesMoved().written ?? 0,
+            readByLast: stages.last?.bytesMoved().read ?? 0)
     }
 }
 

@@ -10,11 +10,18 @@ final class PipelineStage {
     private(set) var input: OwnedDescriptor?
     private(set) var errors: OwnedDescriptor?
     private(set) var endedEarly = false
+    /// Of a program that has ended: nobody could write for it any more.
+    private(set) var sawEndOfInput = false
+    private var moved: (read: UInt64, written: UInt64) = (0, 0)
     private var line: [UInt8] = []
     private var lastLine = ""
 
     /// Of a longer line of errors only the beginning is kept. Bytes.
     private static let longestLine = 4096
+    /// What tar says after it has said what is wrong.
+    private static let empty = [
+        "Exiting with failure status due to previous errors", "Error is not recoverable: exiting now",
+    ]
 
     init(_ process: ChildProcess, input: consuming OwnedDescriptor?, errors: consuming OwnedDescriptor?) {
         self.process = process
@@ -33,6 +40,14 @@ final class PipelineStage {
         return Failure(sentence: "\(name) ended before it had read all its input\(lastWords)")
     }
 
+    /// Bytes that it has read and written so far. The kernel tells nothing of a program that has ended: what it said
+    /// before counts.
+    func bytesMoved() -> (read: UInt64, written: UInt64) {
+        let now = process.bytesMoved
+        moved = (max(moved.read, now.read), max(moved.written, now.written))
+        return moved
+    }
+
     /// ": what it said last", where it said something.
     var lastWords: String {
         let text = Failure.oneLine(line.isEmpty ? lastLine : String(decoding: line, as: UTF8.self))
@@ -48,6 +63,7 @@ final class PipelineStage {
         var polled = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
         guard poll(&polled, 1, 0) > 0 else { return }
         if csys_waiting_bytes(number) > 0 { endedEarly = true }
+        if Int32(polled.revents) & POLLHUP != 0 { sawEndOfInput = true }
         input = nil
     }
 
@@ -75,19 +91,15 @@ final class PipelineStage {
             return
         }
         if line.contains(where: { $0 > UInt8(ascii: " ") }) {
-            lastLine = String(decoding: line, as: UTF8.self)
-            onLine?(lastLine)
+            let text = String(decoding: line, as: UTF8.self)
+            onLine?(text)
+            if lastLine.isEmpty || !Self.empty.contains(where: text.hasSuffix) { lastLine = text }
         }
         line = []
     }
 }
 
 extension ChildProcess {
-    var hasEnded: Bool {
-        var polled = pollfd(fd: pidfd.number, events: Int16(POLLIN), revents: 0)
-        return poll(&polled, 1, 0) > 0
-    }
-
     /// Bytes that the program has read and written so far, files and pipes together, as the kernel counts them; zeros
     /// where it does not say.
     var bytesMoved: (read: UInt64, written: UInt64) {

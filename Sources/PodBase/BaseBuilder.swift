@@ -21,7 +21,7 @@ public struct BaseBuilder {
     let guest: GuestParts
     let progress: Progress
 
-    /// Builds in the device's own `bases/` and gives the digest. Throws `Failure` ("cannot build the base of pod x: …").
+    /// Builds in the device's own `bases/`. Throws `Failure` ("cannot build the base of pod x: …").
     /// Nothing stays behind when it fails; what a killed one left is removed by the next.
     public static func build(
         _ source: BaseSource, on device: Device, pod name: String, progress: @escaping Progress
@@ -83,7 +83,8 @@ public struct BaseBuilder {
         let inherited = BaseEnvironment.current
         let epoch = inherited.sourceDateEpoch ?? String(time(nil) / 86_400 * 86_400)
         let options = [
-            "-noappend", "-no-progress", "-quiet", "-no-exports", "-comp", "zstd", "-Xcompression-level", "6", "-b", "128K",
+            "-noappend", "-no-progress", "-quiet", "-no-exports", "-comp", "zstd", "-Xcompression-level", "6", "-b",
+            "128K",
             "-wildcards", "-e", "dev/*", "proc/*", "sys/*", "run/*", "tmp/*",
         ]
         return Command(

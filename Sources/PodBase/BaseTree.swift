@@ -2,8 +2,8 @@ internal import Glibc
 internal import LinuxSystem
 internal import SystemPackage
 
-/// The tree that becomes a base: what every pod needs is put in where it lacks. Links in it are never followed: what they
-/// name is the host's.
+/// The tree that becomes a base: what every pod needs is put in where it lacks. Links in it are never followed: what
+/// they name is the host's.
 struct BaseTree {
     let root: FilePath
 
@@ -41,7 +41,10 @@ struct BaseTree {
         if passwd.contains(where: { $0.field(2) == "\(Self.userID)" || $0.field(0) == Self.user }) { return }
         let hasShadow = try Files.kind(of: root.appending("etc/shadow")) == .file
         // No password, wherever passwords are: nobody logs in.
-        passwd.append("\(Self.user):\(hasShadow ? "x" : "*"):\(Self.userID):\(Self.userID):MediaPod user:/home/\(Self.user):/bin/bash")
+        passwd.append(
+            "\(Self.user):\(hasShadow ? "x" : "*"):\(Self.userID):\(Self.userID)"
+                + ":MediaPod user:/home/\(Self.user):/bin/bash"
+        )
         var group = try lines("etc/group")
         if !group.contains(where: { $0.field(2) == "\(Self.userID)" }) {
             group.append("\(Self.user):x:\(Self.userID):")

@@ -7,8 +7,8 @@ struct Debian {
     var packages: [String]
     var suite: String
 
-    /// What every pod has beside Debian's essential packages (bash and coreutils are): the ALSA library that our plugin is
-    /// loaded into, and its configuration.
+    /// What every pod has beside Debian's essential packages (bash and coreutils are): the ALSA library that our plugin
+    /// is loaded into, and its configuration.
     private static let own = ["libasound2", "libasound2-data"]
 
     /// What nobody reads in a pod. Licences stay: whoever passes a device on passes them on.
@@ -62,8 +62,10 @@ struct Debian {
     /// mmdebstrap tells what it does in lines like "I: running apt-get update...".
     private static func stage(of line: String) -> String? {
         let stages = [
-            ("I: running apt-get update", "fetching the package lists"), ("I: downloading packages", "downloading packages"),
-            ("I: extracting archives", "unpacking packages"), ("I: installing essential", "installing essential packages"),
+            ("I: running apt-get update", "fetching the package lists"),
+            ("I: downloading packages", "downloading packages"),
+            ("I: extracting archives", "unpacking packages"),
+            ("I: installing essential", "installing essential packages"),
             ("I: installing remaining", "installing packages"), ("I: cleaning package lists", "tidying up"),
         ]
         return stages.first { line.hasPrefix($0.0) }?.1
@@ -74,8 +76,10 @@ struct Debian {
             errors.first { $0.contains(text) }?.split(separator: text).last.map { $0.trimming(" \"'") }
         }
         if errors.contains(where: { $0.contains("No space left on device") }) { return device.full }
-        if let package = after("Unable to locate package ") ?? after("has no installation candidate").map({ _ in
-            after("Package ")?.split(separator: " ").first?.trimming("'\"") ?? "" })
+        if let package = after("Unable to locate package ")
+            ?? after("has no installation candidate").map({ _ in
+                after("Package ")?.split(separator: " ").first?.trimming("'\"") ?? ""
+            })
         {
             return Failure(sentence: "Debian \(suite) has no package \"\(package)\"", remedy: "check the name")
         }

@@ -26,8 +26,10 @@ public struct GuestParts: Sendable {
         for folder in candidates where Files.isRegularFile(folder.pushing(essential)) {
             return GuestParts(folder: folder)
         }
+        let places = candidates.map(\.string).joined(separator: ", ")
         throw Failure(
-            sentence: "MediaPod's parts for the inside of a pod are missing (looked for \(essential.string) in \(candidates.map(\.string).joined(separator: ", ")))",
+            sentence: "MediaPod's parts for the inside of a pod are missing "
+                + "(looked for \(essential.string) in \(places))",
             remedy: "make them with: make build, or name their folder with MEDIAPOD_GUEST")
     }
 

@@ -55,7 +55,10 @@ struct Create: ParsableCommand {
             if let stage { line.stage("building the base: \(stage)") } else { line.tick() }
         }
         line.finish()
-        print("base \(base.digest.prefix(12)) \(base.isOld ? "is on the device already" : "built"), \(byteText(base.bytes))")
+        let outcome = base.isOld ? "is on the device already" : "built"
+        print(
+            "base \(base.digest.prefix(12)) \(outcome), \(byteText(base.bytes))"
+        )
         return base.digest
     }
 }

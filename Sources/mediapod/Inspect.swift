@@ -28,7 +28,11 @@ struct Inspect: ParsableCommand {
             ("created", configuration.createdAt.formatted(.iso8601)),
             ("device", "\(pod.device.path), \(byteText(pod.device.freeBytes)) free"),
             ("base", "\(pod.base.sha256), \(byteText(pod.base.bytes))"),
-            ("layers", pod.layers.isEmpty ? "none yet" : pod.layers.map(String.init).joined(separator: ", ") + ", " + byteText(pod.layerBytes)),
+            (
+                "layers",
+                pod.layers.isEmpty
+                    ? "none yet" : pod.layers.map(String.init).joined(separator: ", ") + ", " + byteText(pod.layerBytes)
+            ),
             ("users", "\(configuration.uidCount) from \(configuration.uidBase)"),
             ("host name", configuration.hostname),
             ("sound policy", configuration.soundPolicy.rawValue),
@@ -36,11 +40,12 @@ struct Inspect: ParsableCommand {
         ]
         for session in pod.sessions {
             let mark = session.number == pod.currentSession ? ", resumes" : ""
+            let size = "\(byteText(session.imageBytes)) of images in \(byteText(session.streamBytes))"
+            let filters = session.filters.joined(separator: ", ")
             lines.append(
                 (
                     "session \(session.number)",
-                    "\(session.createdAt.formatted(.iso8601)) on \(session.hostname)\(mark), \(byteText(session.imageBytes))"
-                        + " of images in \(byteText(session.streamBytes)) through \(session.filters.joined(separator: ", "))"
+                    "\(session.createdAt.formatted(.iso8601)) on \(session.hostname)\(mark), \(size) through \(filters)"
                 ))
         }
         return lines

@@ -14,7 +14,8 @@
 #include "program.h"
 #include "request.h"
 
-/// What an unmapped user id reads as: with a user namespace, that of everybody outside the pod, its engine included.
+/// What an unmapped user id reads as: with a user namespace, that of everybody outside the pod, its engine
+/// included.
 #define OVERFLOW_UID 65534
 
 /// How many requests one client gets served before it is the next one's turn.
@@ -88,6 +89,16 @@ static bool may_connect(int fd, bool *inside)
     return peer.uid == 0 || (peer.uid == OVERFLOW_UID && !*inside);
 }
 
+/// Whether the socket belongs to another network namespace than we do, where CRIU would not find it.
+static bool is_foreign(int fd)
+{
+    uint64_t own, other;
+    socklen_t own_size = sizeof own, other_size = sizeof other;
+    // Before Linux 5.14 there is no telling.
+    return getsockopt(listener.fd, SOL_SOCKET, SO_NETNS_COOKIE, &own, &own_size) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &other, &other_size) == 0 && own != other;
+}
+
 static struct client *free_client(bool inside)
 {
     struct client *chosen = NULL;
@@ -117,7 +128,7 @@ void clients_accept(void)
         close(fd);
         return;
     }
-    *client = (struct client){.serial = ++last_serial, .inside = inside};
+    *client = (struct client){.serial = ++last_serial, .inside = inside, .foreign = is_foreign(fd)};
     client->last = &client->first;
     watch_init(&client->socket, fd, WATCH_CLIENT, client->serial);
     watch_want(&client->socket, EPOLLIN);
@@ -142,7 +153,8 @@ static void drop(struct client *client)
 }
 
 /// Sends one packet. False: not now.
-static bool transmit(struct client *client, const void *first, size_t first_size, const void *rest, size_t rest_size)
+static bool transmit(struct client *client, const void *first, size_t first_size, const void *rest,
+                     size_t rest_size)
 {
     struct iovec parts[2] = {
         {.iov_base = (void *)first, .iov_len = first_size},
@@ -158,8 +170,8 @@ static bool transmit(struct client *client, const void *first, size_t first_size
         return true;
     if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
         return false;
-    // The peer has closed, or reads no more. Requests that it sent before are still to be read: it is dropped at their
-    // end.
+    // The peer has closed, or reads no more. Requests that it sent before are still to be read: it is dropped at
+    // their end.
     client->deaf = true;
     return true;
 }
@@ -193,6 +205,17 @@ void client_send(int index, const void *message, size_t size, const void *rest, 
         return;
     if (client->first != NULL || !transmit(client, message, size, rest, rest_size))
         enqueue(client, message, size, rest, rest_size);
+}
+
+void client_refuse(int client, uint32_t request, uint32_t program, uint32_t stage, int error)
+{
+    struct PodInitError message = {
+        .header = {.type = PodInitTypeError, .request = request},
+        .program = program,
+        .stage = stage,
+        .error = error,
+    };
+    client_send(client, &message, sizeof message, NULL, 0);
 }
 
 static void flush(struct client *client)

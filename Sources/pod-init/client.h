@@ -20,6 +20,7 @@ struct client {
     struct watch socket;
     uint32_t serial;
     bool inside;   // the peer is a process of the pod
+    bool foreign;  // its socket belongs to another network namespace
     bool greeted;  // Hello has been said
     bool deaf;     // takes nothing more; what it had sent before is still read
     struct packet *first;
@@ -42,6 +43,9 @@ void client_ready(uint32_t serial, uint32_t events);
 
 /// Sends the struct and what follows it, or queues it. Never blocks, never frees the client; -1 is nobody.
 void client_send(int client, const void *message, size_t size, const void *rest, size_t rest_size);
+
+/// Sends an Error in answer to a request.
+void client_refuse(int client, uint32_t request, uint32_t program, uint32_t stage, int error);
 
 /// Whether all of these clients have taken everything that was sent to them: only then is output read for them.
 bool clients_idle(uint32_t set);

@@ -1,7 +1,7 @@
 // From a client to a program's standard input.
 //
-// A program that does not read must not hold up its client's other requests, such as the signal that ends it. So the
-// bytes are kept here, and the client stays within a window of what has not been taken.
+// A program that does not read must not hold up its client's other requests, such as the signal that ends it. So
+// the bytes are kept here, and the client stays within a window of what has not been taken.
 
 #include <errno.h>
 #include <stdlib.h>

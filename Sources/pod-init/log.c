@@ -10,7 +10,8 @@
 
 #include "PodInitABI.h"
 
-// CRIU refuses to dump an unlinked open file of more than 1 MiB (its --ghost-limit), and a user may well remove a log.
+// CRIU refuses to dump an unlinked open file of more than 1 MiB (its --ghost-limit), and a user may well remove a
+// log.
 #define SIZE_LIMIT ((uint64_t)1 << 20)
 
 #define PATH_SIZE 64
@@ -45,7 +46,8 @@ void log_open(struct log *log, uint32_t program)
     char path[PATH_SIZE];
     log_path(path, program, "");
 
-    // O_NONBLOCK and the check are for a FIFO or a device that somebody has put into this place: an open must not hang.
+    // O_NONBLOCK and the check are for a FIFO or a device that somebody has put into this place: an open must not
+    // hang.
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
     struct stat status = {0};
     if (fd >= 0 && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))) {

@@ -1,8 +1,8 @@
 // pod-init: PID 1 of a pod.
 //
-// Starts programs on request, reaps everything, owns the programs' output, ends the pod. One thread, one epoll loop,
-// nothing that waits: a client of the host may be slow, frozen or gone. And nothing that the host owns stays open, for
-// a pod whose first process held a file or a pipe of the host could not be checkpointed.
+// Starts programs on request, reaps everything, owns the programs' output, ends the pod. One thread, one epoll
+// loop, nothing that waits: a client of the host may be slow, frozen or gone. And nothing that the host owns stays
+// open, for a pod whose first process held a file or a pipe of the host could not be checkpointed.
 
 #include <errno.h>
 #include <fcntl.h>

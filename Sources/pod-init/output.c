@@ -1,7 +1,7 @@
 // From a program to its log and its clients.
 //
-// What a client does not take is not read, so a program that writes faster than its client reads is slowed down as by
-// any pipe. A client has at most one packet of output queued, however many programs it is attached to.
+// What a client does not take is not read, so a program that writes faster than its client reads is slowed down as
+// by any pipe. A client has at most one packet of output queued, however many programs it is attached to.
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -60,8 +60,8 @@ static void read_output(struct program *program, int index)
 
 void output_ready(struct program *program, int index)
 {
-    // An event from before the last change of plan may still come in the same batch, and the client may just have got
-    // something else that it does not take.
+    // An event from before the last change of plan may still come in the same batch, and the client may just have
+    // got something else that it does not take.
     if (program->output[index].events & EPOLLIN && clients_idle(program->attached))
         read_output(program, index);
     program_watch(program);

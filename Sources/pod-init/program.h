@@ -31,7 +31,7 @@ struct program {
     struct watch exec_status;
     struct watch input;      // the pipe to standard input; with a terminal unused
     struct watch output[2];  // standard output or the terminal's master; standard error
-    int terminal;            // the terminal's other end, held until the program exits so that its master never hangs up
+    int terminal;            // the terminal's other end, held until the exit so that the master never hangs up
     struct log log;
 
     uint8_t *pending_input;  // up to POD_INIT_STDIN_WINDOW bytes that the program has not taken yet
@@ -46,7 +46,7 @@ struct program {
 
     int code;  // once EXITED
     int signal;
-    size_t remaining[2];  // once EXITED, until `reported`: output that the exit has to wait for, at most so many bytes
+    size_t remaining[2];  // once EXITED, until `reported`: at most so many bytes of output go before the exit
     bool reported;        // Exited has been sent; whatever grandchildren still write goes to the log only
 
     size_t command_size;

@@ -2,27 +2,14 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "PodInitABI.h"
 #include "client.h"
+#include "exec.h"
 #include "program.h"
 #include "shutdown.h"
-#include "spawn.h"
-
-static void refuse(int client, uint32_t request, uint32_t program, uint32_t stage, int error)
-{
-    struct PodInitError message = {
-        .header = {.type = PodInitTypeError, .request = request},
-        .program = program,
-        .stage = stage,
-        .error = error,
-    };
-    client_send(client, &message, sizeof message, NULL, 0);
-}
 
 static void done(int client, uint32_t request)
 {
@@ -33,7 +20,11 @@ static void done(int client, uint32_t request)
 static bool hello(int client, const struct PodInitHello *message)
 {
     if (message->magic != POD_INIT_MAGIC || message->version != POD_INIT_VERSION) {
-        refuse(client, message->header.request, 0, PodInitStageProtocol, EPROTONOSUPPORT);
+        client_refuse(client, message->header.request, 0, PodInitStageProtocol, EPROTONOSUPPORT);
+        return false;
+    }
+    if (clients[client].foreign) {
+        client_refuse(client, message->header.request, 0, PodInitStageProtocol, EXDEV);
         return false;
     }
     clients[client].greeted = true;
@@ -46,102 +37,14 @@ static bool hello(int client, const struct PodInitHello *message)
     return true;
 }
 
-/// The next string of the packet, or NULL when it does not end within it.
-static char *next_string(char **position, const char *end)
-{
-    char *string = *position;
-    char *nul = memchr(string, '\0', (size_t)(end - string));
-    if (nul == NULL)
-        return NULL;
-    *position = nul + 1;
-    return string;
-}
-
-static bool next_strings(char **position, const char *end, char **strings, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if ((strings[i] = next_string(position, end)) == NULL)
-            return false;
-    return true;
-}
-
-static void start(int client, const struct PodInitExec *message, const struct spawn *request)
-{
-    uint32_t number = message->header.request;
-    if (shutdown_begun()) {
-        refuse(client, number, 0, PodInitStageProgram, ESHUTDOWN);
-        return;
-    }
-    if (message->flags & PodInitFlagMain && program_main() != NULL) {
-        refuse(client, number, 0, PodInitStageProgram, EEXIST);
-        return;
-    }
-    struct program *program = program_new();
-    if (program == NULL) {
-        refuse(client, number, 0, PodInitStageProgram, EAGAIN);
-        return;
-    }
-
-    program->flags = message->flags | (message->flags & PodInitFlagTTY ? PodInitFlagStdin : 0);
-    program->started = time(NULL);
-    program->requester = client;
-    program->request = number;
-    if (program->flags & PodInitFlagStdin && !(program->flags & PodInitFlagDetached))
-        program->input_owner = client;
-    for (char **argument = request->arguments; *argument != NULL; argument++) {
-        size_t size = strlen(*argument) + 1;
-        size_t room = sizeof program->command - program->command_size;
-        memcpy(program->command + program->command_size, *argument, size < room ? size : room);
-        program->command_size += size < room ? size : room;
-    }
-
-    uint32_t stage;
-    int error = spawn(program, request, &stage);
-    if (error != 0)
-        program_failed(program, stage, error);
-}
-
-static int exec(int client, const struct PodInitExec *message, char *position, const char *end)
-{
-    const uint32_t known = PodInitFlagMain | PodInitFlagTTY | PodInitFlagStdin | PodInitFlagDetached;
-    // Every string takes at least its NUL, which bounds the counts before anything is allocated by them.
-    uint64_t count = (uint64_t)message->argumentCount + message->environmentCount;
-    if (message->flags & ~known || message->argumentCount == 0 || count > (uint64_t)(end - position))
-        return EINVAL;
-    // (uid_t)-1 would mean "leave as it is".
-    if (message->uid == UINT32_MAX || message->gid == UINT32_MAX)
-        return EINVAL;
-
-    // One NULL after the arguments; one after the environment, and room for HOME.
-    char **strings = calloc((size_t)count + 3, sizeof *strings);
-    if (strings == NULL)
-        return ENOMEM;
-    struct spawn request = {
-        .uid = message->uid,
-        .gid = message->gid,
-        .rows = message->rows,
-        .columns = message->columns,
-        .arguments = strings,
-        .environment = strings + message->argumentCount + 1,
-    };
-    request.directory = next_string(&position, end);
-    request.user = request.directory == NULL ? NULL : next_string(&position, end);
-    bool sound = request.user != NULL && next_strings(&position, end, request.arguments, message->argumentCount) &&
-                 next_strings(&position, end, request.environment, message->environmentCount) && position == end;
-    if (sound)
-        start(client, message, &request);
-    free(strings);
-    return sound ? 0 : EINVAL;
-}
-
 static void attach(int client, const struct PodInitAttach *message)
 {
     uint32_t request = message->header.request;
     struct program *program = program_find(message->program);
     if (message->flags & ~(uint32_t)PodInitAttachFlagStdin || program == NULL) {
         bool missing = program == NULL;
-        refuse(client, request, message->program, missing ? PodInitStageProgram : PodInitStageProtocol,
-               missing ? ESRCH : EINVAL);
+        client_refuse(client, request, message->program, missing ? PodInitStageProgram : PodInitStageProtocol,
+                      missing ? ESRCH : EINVAL);
         return;
     }
 
@@ -267,12 +170,12 @@ static void find_and_handle(int client, const union request *request, size_t siz
 {
     struct program *program = program_find(id);
     if (program == NULL) {
-        refuse(client, request->header.request, id, PodInitStageProgram, ESRCH);
+        client_refuse(client, request->header.request, id, PodInitStageProgram, ESRCH);
         return;
     }
     int error = handle_for_program(client, request, size, program);
     if (error != 0)
-        refuse(client, request->header.request, program->id, stage, error);
+        client_refuse(client, request->header.request, program->id, stage, error);
     else if (request->header.type != PodInitTypeStdin)
         done(client, request->header.request);
 }
@@ -284,17 +187,18 @@ bool request_handle(int client, union request *request, size_t size)
     const struct PodInitHeader header = request->header;
 
     if (size > sizeof *request) {
-        refuse(client, header.request, 0, PodInitStageProtocol, header.type == PodInitTypeExec ? E2BIG : EMSGSIZE);
+        int error = header.type == PodInitTypeExec ? E2BIG : EMSGSIZE;
+        client_refuse(client, header.request, 0, PodInitStageProtocol, error);
         return clients[client].greeted;
     }
     bool open_ended;
     size_t fixed = size_of_type(header.type, &open_ended);
     if (fixed == 0 || size < fixed || (size > fixed && !open_ended)) {
-        refuse(client, header.request, 0, PodInitStageProtocol, EINVAL);
+        client_refuse(client, header.request, 0, PodInitStageProtocol, EINVAL);
         return clients[client].greeted;
     }
     if (!clients[client].greeted && header.type != PodInitTypeHello) {
-        refuse(client, header.request, 0, PodInitStageProtocol, EPROTO);
+        client_refuse(client, header.request, 0, PodInitStageProtocol, EPROTO);
         return false;
     }
 
@@ -302,9 +206,9 @@ bool request_handle(int client, union request *request, size_t size)
     case PodInitTypeHello:
         return hello(client, &request->hello);
     case PodInitTypeExec: {
-        int error = exec(client, &request->exec, request->bytes + fixed, request->bytes + size);
+        int error = exec_request(client, &request->exec, request->bytes + fixed, request->bytes + size);
         if (error != 0)
-            refuse(client, header.request, 0, PodInitStageProtocol, error);
+            client_refuse(client, header.request, 0, PodInitStageProtocol, error);
         break;
     }
     case PodInitTypeAttach:

@@ -14,10 +14,14 @@
 /// How long SIGKILL may take: a process can hang in the kernel, and the kernel ends it when we are gone.
 #define KILL_MS 5000
 
-/// How long attached clients get to take the last output. What the socket already holds they can read afterwards too.
+/// How long attached clients get to take the last output. What the socket already holds they can read afterwards
+/// too.
 #define DELIVERY_MS 5000
 
-static enum {
+/// How often a terminal is hung up.
+#define HANG_UP_MS 1000
+
+static enum phase {
     RUNNING,
     TERMINATING,
     KILLING,
@@ -45,33 +49,46 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void arm(uint32_t after_ms)
+/// Sets the timer to the deadline, or to the next hang-up before it.
+static void set_timer(void)
 {
+    uint64_t now = now_ms();
+    uint64_t left = deadline_ms > now ? deadline_ms - now : 0;
+    if (phase == TERMINATING && left > HANG_UP_MS)
+        left = HANG_UP_MS;
     // All zero would disarm it.
-    struct itimerspec time = {.it_value = {.tv_sec = after_ms / 1000, .tv_nsec = after_ms % 1000 * 1000000 + 1}};
+    struct itimerspec time = {
+        .it_value = {.tv_sec = (time_t)(left / 1000), .tv_nsec = (long)(left % 1000) * 1000000 + 1},
+    };
     timerfd_settime(timer.fd, 0, &time, NULL);
-    deadline_ms = now_ms() + after_ms;
 }
 
-static void terminate_all(void)
+static void enter(enum phase next, uint32_t limit_ms)
 {
-    // -1 is every process of the pid namespace but ourselves.
-    kill(-1, SIGTERM);
-    // An interactive shell ignores SIGTERM and goes when its terminal does.
+    phase = next;
+    deadline_ms = now_ms() + limit_ms;
+    set_timer();
+}
+
+/// An interactive shell ignores SIGTERM and goes when its terminal does. bash overlooks the signal when it comes
+/// just before the read of the next line, so it is repeated.
+static void hang_up_terminals(void)
+{
     for (struct program *program = programs; program < programs + PROGRAM_LIMIT; program++)
         if (program->state == PROGRAM_RUNNING && program->flags & PodInitFlagTTY)
             kill(-program->pid, SIGHUP);
-    kill(-1, SIGCONT);
 }
 
 void shutdown_begin(uint32_t grace_ms)
 {
     if (phase == RUNNING) {
-        phase = TERMINATING;
-        terminate_all();
-        arm(grace_ms);
+        // -1 is every process of the pid namespace but ourselves.
+        kill(-1, SIGTERM);
+        hang_up_terminals();
+        kill(-1, SIGCONT);
+        enter(TERMINATING, grace_ms);
     } else if (phase == TERMINATING && now_ms() + grace_ms < deadline_ms) {
-        arm(grace_ms);
+        enter(TERMINATING, grace_ms);
     }
 }
 
@@ -85,13 +102,14 @@ void shutdown_timer(void)
     uint64_t expirations;
     if (read(timer.fd, &expirations, sizeof expirations) < 0)
         return;
-    if (phase == TERMINATING) {
-        phase = KILLING;
+    if (phase == TERMINATING && now_ms() < deadline_ms) {
+        hang_up_terminals();
+        set_timer();
+    } else if (phase == TERMINATING) {
         kill(-1, SIGKILL);
-        arm(KILL_MS);
+        enter(KILLING, KILL_MS);
     } else if (phase == KILLING) {
-        phase = DELIVERING;
-        arm(DELIVERY_MS);
+        enter(DELIVERING, DELIVERY_MS);
     } else if (phase == DELIVERING) {
         phase = OVER;
     }
@@ -106,10 +124,8 @@ static bool has_children(void)
 
 bool shutdown_finished(void)
 {
-    if ((phase == TERMINATING || phase == KILLING) && !has_children()) {
-        phase = DELIVERING;
-        arm(DELIVERY_MS);
-    }
+    if ((phase == TERMINATING || phase == KILLING) && !has_children())
+        enter(DELIVERING, DELIVERY_MS);
     if (phase == DELIVERING && !programs_unreported() && clients_idle(UINT32_MAX))
         phase = OVER;
     if (phase != OVER)

@@ -105,8 +105,8 @@ static void reset_signals(void)
 
 static void become(const struct program *program, const struct identity *identity, int status_fd)
 {
-    // devpts gives a terminal to whoever opened it; its user must be able to open it by name. The group (tty) stays.
-    // A user who is not mapped into the pod cannot have it, and does without.
+    // devpts gives a terminal to whoever opened it; its user must be able to open it by name. The group (tty)
+    // stays. A user who is not mapped into the pod cannot have it, and does without.
     if (program->flags & PodInitFlagTTY && fchown(program->terminal, identity->uid, (gid_t)-1) == 0)
         fchmod(program->terminal, 0620);
 

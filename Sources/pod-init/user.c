@@ -1,5 +1,5 @@
-// /etc/passwd and /etc/group are read here and not by getpwnam: a static program would load the NSS modules of whatever
-// libc the pod has.
+// /etc/passwd and /etc/group are read here and not by getpwnam: a static program would load the NSS modules of
+// whatever libc the pod has.
 
 #include "user.h"
 

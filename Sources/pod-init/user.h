@@ -15,8 +15,8 @@ struct identity {
     char home[256];  // "/" when the user has no entry
 };
 
-/// Looks `name` up, or `uid` when `name` is empty. Returns 0, or ENOENT for an unknown name, or why the file could not
-/// be read. May block on a file of the pod: call it in the child only.
+/// Looks `name` up, or `uid` when `name` is empty. Returns 0, or ENOENT for an unknown name, or why the file could
+/// not be read. May block on a file of the pod: call it in the child only.
 int user_resolve(const char *name, uid_t uid, gid_t gid, struct identity *identity);
 
 #endif

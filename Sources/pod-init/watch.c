@@ -37,7 +37,8 @@ void watch_close(struct watch *watch)
 {
     if (watch->fd < 0)
         return;
-    // A child between fork and exec still holds the descriptor; epoll would go on reporting it after the close alone.
+    // A child between fork and exec still holds the descriptor; epoll would go on reporting it after the close
+    // alone.
     watch_want(watch, 0);
     close(watch->fd);
     watch->fd = -1;

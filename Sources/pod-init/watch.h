@@ -37,8 +37,8 @@ bool watch_open(void);
 
 void watch_init(struct watch *watch, int fd, enum watch_kind kind, uint32_t owner);
 
-/// Waits for `events` (EPOLLIN, EPOLLOUT) from now on. 0 takes the descriptor out of the set: EPOLLHUP and EPOLLERR are
-/// reported of whatever is in it, and a pipe that is not read for a while would keep the loop spinning.
+/// Waits for `events` (EPOLLIN, EPOLLOUT) from now on. 0 takes the descriptor out of the set: EPOLLHUP and EPOLLERR
+/// are reported of whatever is in it, and a pipe that is not read for a while would keep the loop spinning.
 void watch_want(struct watch *watch, uint32_t events);
 
 void watch_close(struct watch *watch);

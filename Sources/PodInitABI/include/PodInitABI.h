@@ -1,8 +1,8 @@
 // The wire protocol between pod-init (PID 1 of a pod) and the engine on the host.
 //
 // A SOCK_SEQPACKET unix socket at POD_INIT_SOCKET in the pod's file system; one message is one packet of at most
-// POD_INIT_PACKET_MAX bytes, in the machine's own byte order (both ends run on one machine). A message is one of the
-// structs below, for some types followed by bytes or strings that take up the rest of the packet.
+// POD_INIT_PACKET_MAX bytes, in the machine's own byte order (both ends run on one machine). A message is one of
+// the structs below, for some types followed by bytes or strings that take up the rest of the packet.
 //
 // The client speaks first, with Hello. Every later request carries a number of the client's choice, and its answer
 // carries the same number. Events, which answer nothing, carry 0.
@@ -18,8 +18,16 @@
 //     List            ListEntry…, Done
 //     Shutdown        Done
 //
-// Closing the connection detaches; programs go on without their client. So it is at every suspend: the engine closes its
-// end while the pod is frozen, and connects anew afterwards.
+// Closing the connection detaches; programs go on without their client. So it is at every suspend: the engine
+// closes its end while the pod is frozen, and connects anew afterwards.
+//
+// The client makes its socket in the pod's network namespace. The kernel puts the accepted end into the namespace
+// of the connecting one, wherever the listener lives, and CRIU looks for a pod's sockets in the pod's namespace
+// only: a connection from another makes the dump fail even after its client has closed it ("Unix socket … not
+// found"). So it is refused, with EXDEV in answer to Hello.
+//
+// Nobody connects while the pod is frozen. A connection that waits to be accepted is in the dump's way too, closed
+// or not ("Found a closed in-flight socket"), and only a running pod-init can take it away.
 
 #ifndef POD_INIT_ABI_H
 #define POD_INIT_ABI_H
@@ -82,7 +90,7 @@ typedef enum PodInitStage {
     PodInitStageIdentity = 7,   ///< setgroups, setgid, setuid
     PodInitStageDirectory = 8,  ///< chdir
     PodInitStageExec = 9,       ///< execve: ENOENT is "not found" (127 to a shell), all else "cannot be run" (126)
-    PodInitStageStdin = 10,     ///< EPIPE: nobody reads any more; EPERM: another client's; ENOBUFS: beyond the window
+    PodInitStageStdin = 10,     ///< EPIPE: nobody reads any more; EPERM: another client's; ENOBUFS: no room
     PodInitStageSignal = 11,
     PodInitStageWindowSize = 12,
 } PodInitStage;
@@ -122,8 +130,8 @@ typedef struct PodInitHello {
 /// environment ("NAME=value"). Nothing follows the last.
 ///
 /// A user name stands for the user's uid, gid and supplementary groups in the pod's own /etc/passwd and /etc/group.
-/// Without one, uid and gid count and there are no supplementary groups. HOME is added when it is missing. The program
-/// is searched for along the PATH of the given environment.
+/// Without one, uid and gid count and there are no supplementary groups. HOME is added when it is missing. The
+/// program is searched for along the PATH of the given environment.
 typedef struct PodInitExec {
     PodInitHeader header;
     uint32_t flags;
@@ -142,7 +150,8 @@ typedef struct PodInitAttach {
     uint32_t flags;
 } PodInitAttach;
 
-/// Stdin and Output: the bytes follow. StdinEnd: nothing does; to a terminal, send its end-of-file character as Stdin.
+/// Stdin and Output: the bytes follow. StdinEnd: nothing does; to a terminal, send its end-of-file character as
+/// Stdin.
 typedef struct PodInitBytes {
     PodInitHeader header;
     uint32_t program;
@@ -175,7 +184,7 @@ typedef struct PodInitStarted {
     PodInitHeader header;
     uint32_t program;
     int32_t pid;         ///< in the pod
-    uint32_t stdinRoom;  ///< bytes of Stdin that may be sent before the first StdinTaken; 0 if they are not this client's
+    uint32_t stdinRoom;  ///< bytes of Stdin that may be sent before the first StdinTaken; 0: not this client's
     uint32_t flags;      ///< MAIN, TTY
 } PodInitStarted;
 

@@ -1,0 +1,160 @@
+import DeviceStore
+import DeviceTestSupport
+import LinuxSystem
+import SystemPackage
+import Testing
+
+@Suite("A session on a device")
+struct SessionTests {
+    private struct Broken: Error {}
+
+    /// The pod as whoever opens a copy of its device finds it.
+    private func copy(_ pod: PodStore, to place: FilePath) throws -> PodStore {
+        try Pipeline([Command("cp", ["-a", pod.device.root.string, place.string])]).run()
+        return try Device.open(place).pod(pod.name)
+    }
+
+    @Test("is the current one once it is committed, and the one before is gone")
+    func commit() throws {
+        try withPod { pod in
+            let first = try pod.commitSession()
+            #expect(try pod.currentSession() == first)
+            #expect(try pod.state() == .suspended)
+            let second = try pod.commitSession()
+            #expect(second.number == 2)
+            #expect(try pod.currentSession() == second)
+            #expect(try Files.list(pod.folder.appending("sessions")) == ["2"])
+            #expect(try Files.read(pod.stateFile(ofSession: 2), limit: 10) == Array("state".utf8))
+        }
+    }
+
+    @Test("stays as long as it is to be kept")
+    func keep() throws {
+        try withPod { pod in
+            for _ in 1...4 { try pod.commitSession(keep: 3) }
+            #expect(try pod.sessions() == [2, 3, 4])
+        }
+    }
+
+    @Test("that is not committed leaves nothing", arguments: [true, false])
+    func abandon(hasPrevious: Bool) throws {
+        try withPod { pod in
+            if hasPrevious { try pod.commitSession() }
+            let before = try Files.list(pod.folder.appending("sessions"))
+            do {
+                let writer = try pod.beginSession()
+                try Files.replace(writer.stateFile, with: [1])
+            }
+            #expect(try Files.list(pod.folder.appending("sessions")) == before)
+        }
+    }
+
+    @Test("that a killed writer left half written goes with the next one")
+    func leftover() throws {
+        try withPod { pod in
+            let partial = pod.folder.appending("sessions/.1.partial")
+            try Files.makeFolder(partial, permissions: .init(rawValue: 0o700))
+            try Files.replace(partial.appending("state"), with: [1])
+            let session = try pod.commitSession()
+            #expect(try Files.list(pod.folder.appending("sessions")) == ["\(session.number)"])
+        }
+    }
+
+    @Test("is the old or the new one, whole, wherever a commit is cut off", arguments: [true, false])
+    func cutOff(hasPrevious: Bool) throws {
+        try withPod { pod in
+            let old = hasPrevious ? try pod.commitSession() : nil
+            let writer = try pod.beginSession()
+            try Files.replace(writer.stateFile, with: Array("state".utf8))
+            let new = writer.manifest()
+            var copies: [(SessionWriter.Step, PodStore)] = []
+            try writer.commit(new, keep: 1) { step in
+                let place = pod.device.root.removingLastComponent().appending("copy-\(step)")
+                copies.append((step, try copy(pod, to: place)))
+            }
+            #expect(copies.map(\.0) == SessionWriter.Step.allCases)
+            for (step, copy) in copies {
+                #expect(try copy.currentSession() == (step == .currentReplaced ? new : old), "after \(step)")
+                if let number = try copy.currentSessionNumber() {
+                    #expect(try Files.read(copy.stateFile(ofSession: number), limit: 10) == Array("state".utf8))
+                }
+                // And it can go on from there.
+                let next = try copy.commitSession()
+                #expect(try copy.currentSession() == next)
+                #expect(try Files.list(copy.folder.appending("sessions")) == ["\(next.number)"])
+            }
+        }
+    }
+
+    @Test("stays the old one when any step of a commit fails", arguments: SessionWriter.Step.allCases, [true, false])
+    func failing(step: SessionWriter.Step, hasPrevious: Bool) throws {
+        try withPod { pod in
+            let old = hasPrevious ? try pod.commitSession() : nil
+            let writer = try pod.beginSession()
+            #expect(throws: Broken.self) {
+                try writer.commit(writer.manifest(), keep: 1) { if $0 == step { throw Broken() } }
+            }
+            #expect(try pod.currentSession() == old)
+            #expect(try Files.list(pod.folder.appending("sessions")) == (hasPrevious ? ["1"] : []))
+        }
+    }
+
+    @Test("is discarded after a clean end")
+    func discard() throws {
+        try withPod { pod in
+            _ = try pod.newLayer()
+            try pod.commitSession(keep: 2)
+            try pod.commitSession(keep: 2)
+            try pod.discardSession()
+            #expect(try pod.currentSession() == nil && pod.sessions() == [])
+            #expect(try pod.state() == .stopped)
+            try pod.discardSession()
+        }
+    }
+
+    @Test("that is damaged or of a newer format is refused, saying what is wrong")
+    func damaged() throws {
+        try withPod { pod in
+            let session = try pod.commitSession()
+            let file = pod.sessionFolder(1).appending("manifest.json")
+            let text = String(decoding: try Files.read(file, limit: 1 << 20), as: UTF8.self)
+            func expect(_ content: String?, _ problem: String) throws {
+                if let content { try Files.replace(file, with: Array(content.utf8)) } else { try Files.remove(file) }
+                #expect(message { _ = try pod.currentSession() } == "session 1 of pod x: \(problem)")
+            }
+            try expect(
+                text.replacing("\"format_version\" : 1", with: "\"format_version\" : 2"),
+                "manifest.json has format 2, this program reads up to 1; use a newer mediapod")
+            try expect(String(text.dropLast(20)), "manifest.json is not JSON")
+            try expect(text.replacing("\"base\"", with: "\"bass\""), "manifest.json has no \"base\"")
+            try expect(text.replacing("\"number\" : 1", with: "\"number\" : 7"), "manifest.json is that of session 7")
+            try expect(nil, "manifest.json is missing")
+            try Files.removeTree(pod.sessionFolder(1))
+            #expect(message { _ = try pod.currentSession() } == "session 1 of pod x: its folder is missing")
+            try Files.replace(pod.folder.appending("current"), with: Array("../../y".utf8))
+            #expect(
+                message { _ = try pod.currentSession() }
+                    == "pod x: its file \"current\" is damaged: it names no session")
+            _ = session
+        }
+    }
+
+    @Test("of a full device is refused with what to do, the old one untouched")
+    func full() throws {
+        try withMount("tmpfs", options: "size=512k") { folder in
+            let device = try makeDevice(at: folder)
+            let pod = try device.createPod(PodConfiguration(name: "x", base: someBase))
+            let old = try pod.commitSession()
+            let writer = try pod.beginSession()
+            // Every last page.
+            try Pipeline([
+                Command("sh", ["-c", "cat /dev/zero > \(folder)/rest 2>/dev/null || true"])
+            ]).run()
+            #expect(
+                message { try writer.commit(writer.manifest()) }
+                    == "cannot write session 2 of pod x: the device is full; free some space on \(folder)")
+            #expect(try pod.currentSession() == old)
+            #expect(try Files.list(pod.folder.appending("sessions")) == ["1"])
+        }
+    }
+}

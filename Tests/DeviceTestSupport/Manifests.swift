@@ -1,0 +1,26 @@
+public import DeviceStore
+internal import LinuxSystem
+internal import SoundControl
+internal import SystemPackage
+
+extension SessionWriter {
+    /// A manifest as a suspend would write it, for a stream that was not written by `SessionStream`.
+    public func manifest(layers: [Int] = [1]) -> SessionManifest {
+        SessionManifest(
+            number: number, hostname: "host-a", kernel: "6.18.0", criuVersion: "4.2.1", base: someBase, layers: layers,
+            filters: ["zstd"], imageBytes: 25_000_000, streamBytes: 5, streamSHA256: String(repeating: "0", count: 64),
+            sound: SoundRecords(policy: .portable, streams: []))
+    }
+}
+
+extension PodStore {
+    /// Suspends, as far as the device is concerned.
+    @discardableResult
+    public func commitSession(keep: Int = 1) throws -> SessionManifest {
+        let writer = try beginSession()
+        try Files.replace(writer.stateFile, with: Array("state".utf8))
+        let manifest = writer.manifest()
+        try writer.commit(manifest, keep: keep)
+        return manifest
+    }
+}
