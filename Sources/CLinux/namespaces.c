@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,37 +58,6 @@ static int loopback_up(void) {
     if (result == 0 && ioctl(socket_fd, SIOCSIFFLAGS, &request) < 0) result = -errno;
     close(socket_fd);
     return result;
-}
-
-struct socket_request {
-    int namespace;
-    int type;
-    int result;
-};
-
-// On a thread of its own, which is in the other namespace for good.
-static void *make_socket(void *argument) {
-    struct socket_request *request = argument;
-    if (setns(request->namespace, CLONE_NEWNET) < 0) {
-        request->result = -errno;
-        return NULL;
-    }
-    int fd = socket(AF_UNIX, request->type, 0);
-    request->result = fd < 0 ? -errno : fd;
-    return NULL;
-}
-
-int csys_unix_socket_of(pid_t pid, int type) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
-    struct socket_request request = {.type = type | SOCK_CLOEXEC};
-    request.namespace = open(path, O_RDONLY | O_CLOEXEC);
-    if (request.namespace < 0) return -errno;
-    pthread_t thread;
-    int error = pthread_create(&thread, NULL, make_socket, &request);
-    if (error == 0) pthread_join(thread, NULL);
-    close(request.namespace);
-    return error == 0 ? request.result : -error;
 }
 
 int csys_prepare_network(pid_t pid) {

@@ -3,8 +3,8 @@ import PodInitABI
 
 /// A connection to a pod's init: starts programs in the pod, carries their input and output, ends the pod.
 ///
-/// One owner, one thread at a time. Closing it (by its end of life) leaves the programs running. What arrives while a
-/// request waits for its answer is kept for `nextEvent`.
+/// One owner, one thread at a time. Closing it (by its end of life) leaves the programs running. What arrives while
+/// a request waits for its answer is kept for `nextEvent`.
 public struct InitClient: ~Copyable, Sendable {
     private let connection: InitConnection
     private var lastRequest: UInt32 = 0
@@ -25,17 +25,19 @@ public struct InitClient: ~Copyable, Sendable {
     /// For an event loop: readable when `nextEvent` has something to return, if it returned `nil` before.
     public var descriptor: Int32 { connection.descriptor }
 
-    /// Connects to the socket at `path`, of at most 107 bytes. `pod`: a process of the pod, whose network namespace the
-    /// connection shall belong to.
-    public init(path: String, of pod: Int32? = nil, answerTimeout: Duration = .seconds(30)) throws {
-        let connection = try InitConnection.greeted(path: path, of: pod, deadline: .now + answerTimeout)
+    /// Connects to the socket at `path`, of at most 107 bytes. `networkNamespace` is open on the pod's: a
+    /// connection from another would keep the pod from being checkpointed. Both descriptors stay the caller's.
+    /// Needs root.
+    public init(path: String, networkNamespace: Int32, answerTimeout: Duration = .seconds(30)) throws {
+        let connection = try InitConnection.greeted(
+            path: path, networkNamespace: networkNamespace, deadline: .now + answerTimeout)
         self.init(connection, answerTimeout)
     }
 
-    /// Connects to a socket that was opened with O_PATH, so that its path cannot lead out of the pod. The descriptor stays
-    /// the caller's.
-    public init(descriptor: Int32, of pod: Int32? = nil, answerTimeout: Duration = .seconds(30)) throws {
-        try self.init(path: "/proc/self/fd/\(descriptor)", of: pod, answerTimeout: answerTimeout)
+    /// Connects to a socket that was opened with O_PATH, so that its path cannot lead out of the pod.
+    public init(descriptor: Int32, networkNamespace: Int32, answerTimeout: Duration = .seconds(30)) throws {
+        try self.init(
+            path: "/proc/self/fd/\(descriptor)", networkNamespace: networkNamespace, answerTimeout: answerTimeout)
     }
 
     private init(_ connection: consuming InitConnection, _ answerTimeout: Duration) {
@@ -43,15 +45,18 @@ public struct InitClient: ~Copyable, Sendable {
         self.answerTimeout = answerTimeout
     }
 
-    /// Starts a program and, unless it is detached, attaches to it. A program that cannot be run throws `refused`, of which
-    /// `exitCode` is what a shell would say.
+    /// Starts a program and, unless it is detached, attaches to it. A program that cannot be run throws `refused`,
+    /// of which `exitCode` is what a shell would say.
     public mutating func start(_ command: InitCommand) throws -> InitStarted {
         let answer = try ask { try command.packet(request: $0) }
         return try started(answer)
     }
 
-    /// Attaches to a program's further output and its exit. `takingStdin`: it then reads from this client and no other.
-    public mutating func attach(to program: UInt32 = InitClient.main, takingStdin: Bool = false) throws -> InitStarted {
+    /// Attaches to a program's further output and its exit. `takingStdin`: it then reads from this client and no
+    /// other.
+    public mutating func attach(to program: UInt32 = InitClient.main, takingStdin: Bool = false) throws
+        -> InitStarted
+    {
         let flags = takingStdin ? PodInitAttachFlagStdin.rawValue : 0
         let answer = try ask { request in
             [UInt8](wire: PodInitAttach(header: .init(PodInitTypeAttach, request), program: program, flags: flags))
@@ -91,15 +96,19 @@ public struct InitClient: ~Copyable, Sendable {
         return sent
     }
 
-    /// Ends the program's standard input, after what has been sent. Not for a terminal: that is sent its end-of-file
-    /// character.
+    /// Ends the program's standard input, after what has been sent. Not for a terminal: that is sent its
+    /// end-of-file character.
     public mutating func closeStdin(of program: UInt32) throws {
-        try order { [UInt8](wire: PodInitBytes(header: .init(PodInitTypeStdinEnd, $0), program: program, stream: 0)) }
+        try order {
+            [UInt8](wire: PodInitBytes(header: .init(PodInitTypeStdinEnd, $0), program: program, stream: 0))
+        }
     }
 
     /// Sends a signal to the program's process group.
     public mutating func signal(_ number: Int32, to program: UInt32) throws {
-        try order { [UInt8](wire: PodInitSignal(header: .init(PodInitTypeSignal, $0), program: program, number: number)) }
+        try order {
+            [UInt8](wire: PodInitSignal(header: .init(PodInitTypeSignal, $0), program: program, number: number))
+        }
     }
 
     /// Sets the size of the program's terminal, in characters.
@@ -117,7 +126,7 @@ public struct InitClient: ~Copyable, Sendable {
         let request = nextRequest()
         try send([UInt8](wire: PodInitHeader(PodInitTypeList, request)), until: deadline)
         var programs: [InitProgram] = []
-        while programs.count <= 4096 {
+        while programs.count <= 1024 {
             switch try answer(to: request, until: deadline) {
             case .program(let program): programs.append(program)
             case .done: return programs
@@ -127,8 +136,8 @@ public struct InitClient: ~Copyable, Sendable {
         throw InitClientError.malformed("an endless list")
     }
 
-    /// Ends the pod: SIGTERM to every process, SIGKILL after the grace, which is pod-init's own when `nil`. Returns at once;
-    /// the end is that `nextEvent` throws `disconnected`.
+    /// Ends the pod: SIGTERM to every process, SIGKILL after the grace, which is pod-init's own when `nil`. Returns
+    /// at once; the end is that `nextEvent` throws `disconnected`.
     public mutating func shutdown(grace: Duration? = nil) throws {
         var milliseconds = POD_INIT_GRACE_DEFAULT
         if let grace {
@@ -136,7 +145,9 @@ public struct InitClient: ~Copyable, Sendable {
             let exact = Double(seconds) * 1000 + Double(attoseconds) / 1e15
             milliseconds = UInt32(min(max(exact, 0), Double(POD_INIT_GRACE_DEFAULT - 1)))
         }
-        try order { [UInt8](wire: PodInitShutdown(header: .init(PodInitTypeShutdown, $0), graceMilliseconds: milliseconds)) }
+        try order {
+            [UInt8](wire: PodInitShutdown(header: .init(PodInitTypeShutdown, $0), graceMilliseconds: milliseconds))
+        }
     }
 
     /// What happened next, or `nil` if nothing did in time. `nil` waits for ever.
@@ -190,7 +201,9 @@ extension InitClient {
 
     private mutating func send(_ packet: [UInt8], until deadline: Deadline) throws {
         while try !connection.send(packet) {
-            guard try connection.wait(for: POLLIN | POLLOUT, until: deadline) else { throw InitClientError.timedOut }
+            guard try connection.wait(for: POLLIN | POLLOUT, until: deadline) else {
+                throw InitClientError.timedOut
+            }
             // pod-init reads nothing from a client that does not take what it is sent.
             if let (_, message) = try receiveNow(), case .event(let event) = message { try keep(event) }
         }

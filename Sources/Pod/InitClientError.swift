@@ -52,8 +52,8 @@ public enum InitStage: Hashable, Sendable {
 }
 
 extension InitClientError {
-    /// The exit code that a shell gives to a command that could not be run: 127 when there is none of that name, 126 when
-    /// it cannot be executed. `nil` if the failure was another.
+    /// The exit code that a shell gives to a command that could not be run: 127 when there is none of that name,
+    /// 126 when it cannot be executed. `nil` if the failure was another.
     public var exitCode: Int32? {
         guard case .refused(let stage, let errno) = self else { return nil }
         switch stage {

@@ -9,14 +9,9 @@ typealias Deadline = ContinuousClock.Instant?
 struct InitConnection: ~Copyable, Sendable {
     let descriptor: Int32
 
-    /// - Parameter pod: a process of the pod. The socket that pod-init accepts is made in the network namespace of the one
-    ///   that connects to it, and CRIU finds only those of the pod's own.
-    init(path: String, of pod: Int32?, deadline: Deadline) throws {
-        let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        let descriptor = pod.map { csys_unix_socket_of($0, type) } ?? socket(AF_UNIX, type, 0)
-        guard descriptor >= 0 else {
-            throw InitClientError.system(call: "socket", errno: pod == nil ? errno : -descriptor)
-        }
+    init(path: String, networkNamespace: Int32, deadline: Deadline) throws {
+        let descriptor = csys_unix_socket_in(networkNamespace, Int32(SOCK_SEQPACKET.rawValue))
+        guard descriptor >= 0 else { throw InitClientError.system(call: "setns", errno: -descriptor) }
         do {
             try Self.connect(descriptor, path, deadline)
         } catch {
@@ -31,8 +26,8 @@ struct InitConnection: ~Copyable, Sendable {
     }
 
     /// Connects and agrees on the version.
-    static func greeted(path: String, of pod: Int32?, deadline: Deadline) throws -> InitConnection {
-        let connection = try InitConnection(path: path, of: pod, deadline: deadline)
+    static func greeted(path: String, networkNamespace: Int32, deadline: Deadline) throws -> InitConnection {
+        let connection = try InitConnection(path: path, networkNamespace: networkNamespace, deadline: deadline)
         let hello = PodInitHello(
             header: PodInitHeader(PodInitTypeHello, 1), magic: POD_INIT_MAGIC, version: POD_INIT_VERSION)
         // A new socket has room for it.
@@ -63,8 +58,8 @@ struct InitConnection: ~Copyable, Sendable {
                 }
             }
             if result == 0 { return }
-            // The queue of connections is full: pod-init is busy or frozen. The kernel has no event for its end. Or the
-            // pod has just started, and its socket has a name but does not listen yet.
+            // The queue of connections is full: pod-init is busy or frozen. The kernel has no event for its end. Or
+            // the pod has just started, and its socket has a name but does not listen yet.
             let isStarting = errno == ECONNREFUSED && .now < began + .seconds(1)
             guard errno == EAGAIN || errno == EINTR || isStarting else {
                 throw InitClientError.system(call: "connect", errno: errno)
@@ -93,7 +88,9 @@ struct InitConnection: ~Copyable, Sendable {
     /// Returns the next message; `nil` when none is there. `buffer` is room for the largest packet that may come.
     func receiveMessage(_ buffer: inout [UInt8]) throws -> (request: UInt32, message: InitMessage)? {
         guard let count = try receive(into: &buffer) else { return nil }
-        return try buffer.withUnsafeBytes { try InitMessage.parse(UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+        return try buffer.withUnsafeBytes {
+            try InitMessage.parse(UnsafeRawBufferPointer(rebasing: $0.prefix(count)))
+        }
     }
 
     /// Returns the size of the packet put into `buffer`; `nil` when none is there.
@@ -121,7 +118,8 @@ struct InitConnection: ~Copyable, Sendable {
             if let deadline {
                 let left = ContinuousClock.now.duration(to: deadline).components
                 // Rounded up, so as not to spin through the last millisecond.
-                let exact = left.seconds < 0 ? 0 : left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1
+                let exact =
+                    left.seconds < 0 ? 0 : left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1
                 milliseconds = left.seconds < 0 || left.attoseconds < 0 ? 0 : Int32(clamping: exact)
             }
             var entry = pollfd(fd: descriptor, events: Int16(truncatingIfNeeded: events), revents: 0)

@@ -53,7 +53,8 @@ enum InitMessage {
             return .output(program: output.program, stream: output.stream, bytes: bytes)
         case PodInitTypeExited:
             guard let exited = packet.front(PodInitExited.self) else { return nil }
-            return .exited(program: exited.program, status: InitExitStatus(code: exited.code, signal: exited.signal))
+            return .exited(
+                program: exited.program, status: InitExitStatus(code: exited.code, signal: exited.signal))
         case PodInitTypeStdinTaken:
             guard let taken = packet.front(PodInitStdinTaken.self) else { return nil }
             return .stdinTaken(program: taken.program, count: Int(min(taken.count, POD_INIT_STDIN_WINDOW)))
@@ -64,8 +65,8 @@ enum InitMessage {
 }
 
 extension InitCommand {
-    /// Throws `refused(exec, E2BIG)` if it does not fit into one packet, and `refused(message, EINVAL)` if a string has a
-    /// NUL in it or there are no arguments.
+    /// Throws `refused(exec, E2BIG)` if it does not fit into one packet, and `refused(message, EINVAL)` if a string
+    /// has a NUL in it or there are no arguments.
     func packet(request: UInt32) throws -> [UInt8] {
         var flags: UInt32 = 0
         if isMain { flags |= PodInitFlagMain.rawValue }
@@ -126,7 +127,7 @@ extension InitExitStatus {
 extension InitProgram {
     init?(_ packet: UnsafeRawBufferPointer) {
         guard let entry = packet.front(PodInitListEntry.self) else { return nil }
-        let arguments = packet.dropFirst(MemoryLayout<PodInitListEntry>.size)
+        let arguments = packet.dropFirst(MemoryLayout<PodInitListEntry>.size).prefix(Int(POD_INIT_COMMAND_MAX))
             .split(separator: 0, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
         let running = entry.state == PodInitStateRunning.rawValue

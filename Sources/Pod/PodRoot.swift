@@ -31,7 +31,10 @@ public struct PodRoot: Sendable {
             guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == uidBase else {
                 throw Failure("the pod's init", "its socket is not its own")
             }
-            return try InitClient(descriptor: socket.number, of: initProcess.pid, answerTimeout: answerTimeout)
+            let network = try Files.openForReading(FilePath("/proc/\(initProcess.pid)/ns/net"))
+            guard initProcess.isAlive else { throw Errno.noSuchProcess }
+            return try InitClient(
+                descriptor: socket.number, networkNamespace: network.number, answerTimeout: answerTimeout)
         } catch let error as Errno {
             throw Failure("reach", "the pod's init", error)
         } catch let error as InitClientError {

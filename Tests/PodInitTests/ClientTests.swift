@@ -10,15 +10,19 @@ import Testing
         let oPath: Int32 = 0o10000000  // O_PATH, which the Glibc module does not show
         let descriptor = open(pod.socketPath, oPath | O_CLOEXEC)
         defer { close(descriptor) }
-        var client = try InitClient(descriptor: descriptor, of: pod.initPID)
+        let namespace = try pod.networkNamespace()
+        defer { close(namespace) }
+        var client = try InitClient(descriptor: descriptor, networkNamespace: namespace)
         let outcome = try client.run("echo", "hello")
         #expect(outcome.output == "hello\n")
     }
 
     @Test func aConnectionFromAnotherNetworkNamespaceIsRefused() throws {
         let pod = try TestPod()
+        let namespace = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)
+        defer { close(namespace) }
         #expect(throws: InitClientError.refused(stage: .message, errno: EXDEV)) {
-            _ = try InitClient(path: pod.socketPath)
+            _ = try InitClient(path: pod.socketPath, networkNamespace: namespace)
         }
     }
 
@@ -176,8 +180,9 @@ import Testing
 
 /// A connection that has said nothing yet.
 func rawConnection(_ pod: TestPod) throws -> Int32 {
-    let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-    let descriptor = csys_unix_socket_of(pod.initPID, type)
+    let namespace = try pod.networkNamespace()
+    defer { close(namespace) }
+    let descriptor = csys_unix_socket_in(namespace, Int32(SOCK_SEQPACKET.rawValue))
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(pod.socketPath.utf8)) }

@@ -86,7 +86,15 @@ final class TestPod {
     var socketPath: String { root + POD_INIT_SOCKET }
 
     func connect() throws -> InitClient {
-        try InitClient(path: socketPath, of: initPID)
+        let namespace = try networkNamespace()
+        defer { close(namespace) }
+        return try InitClient(path: socketPath, networkNamespace: namespace)
+    }
+
+    func networkNamespace() throws -> Int32 {
+        let descriptor = open("/proc/\(initPID)/ns/net", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure(description: "the network namespace: error \(errno)") }
+        return descriptor
     }
 
     func log(_ name: String) -> String {

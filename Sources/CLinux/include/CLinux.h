@@ -9,6 +9,7 @@
 
 #include "CLinuxFiles.h"
 #include "CLinuxMounts.h"
+#include "CLinuxNetwork.h"
 #include "CLinuxProcess.h"
 #include "CLinuxSpawn.h"
 

@@ -39,9 +39,6 @@ int csys_user_namespace(uint32_t base, uint32_t count);
 /// expect of a machine of their own: low ports and ping for all.
 int csys_prepare_network(pid_t pid);
 
-/// A unix socket (type with SOCK_ flags) of the network namespace of `pid`.
-int csys_unix_socket_of(pid_t pid, int type);
-
 /// O_PATH, which Swift does not see.
 static const int csys_path_only = 010000000;
 
