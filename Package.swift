@@ -114,6 +114,11 @@ let package = Package(
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
+        .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
+        .testTarget(
+            name: "SessionTests",
+            dependencies: ["Session", "Pod", "LinuxSystem", "SoundLab", "mediapod", "podaudio", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "PodInitTests", dependencies: ["CLinux", "Pod", "PodInitABI"], swiftSettings: strict),
         // Tests, with real files, file systems and programs.
         .target(

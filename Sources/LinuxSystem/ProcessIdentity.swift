@@ -82,10 +82,10 @@ public struct ProcessStatus: Sendable {
     }
 
     /// The command stands in parentheses and may itself contain some, and blanks: the last one counts.
-    init?(line: String) {
+    package init?(line: String) {
         guard let open = line.firstIndex(of: "("), let close = line.lastIndex(of: ")"), open < close else { return nil }
         command = String(line[line.index(after: open)..<close])
-        let fields = line[line.index(after: close)...].split(separator: " ")
+        let fields = line[line.index(after: close)...].split { $0 == " " || $0 == "\n" }
         guard fields.count > 21, let state = fields[0].first, let parent = Int32(fields[1]),
             let user = UInt64(fields[11]), let system = UInt64(fields[12]), let start = UInt64(fields[19]),
             let resident = UInt64(fields[21])

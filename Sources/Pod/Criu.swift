@@ -40,7 +40,7 @@ public enum CriuLog {
         return reason(in: String(decoding: bytes, as: UTF8.self))
     }
 
-    static func reason(in log: String) -> String? {
+    package static func reason(in log: String) -> String? {
         let errors = log.split(separator: "\n").compactMap { message(of: $0) }
         let telling = errors.filter { text in !passedOn.contains { text.hasPrefix($0) } }
         let chosen = (telling.isEmpty ? errors : telling).suffix(2)

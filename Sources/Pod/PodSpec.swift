@@ -42,7 +42,7 @@ public struct PodSpec: Sendable {
     /// dumped one after the other; runc's default lock wants an iptables program.
     private static let criuConfiguration = "network-lock nftables\n"
 
-    func runtimeSpec(_ folder: PodFolder) -> RuntimeSpec {
+    package func runtimeSpec(_ folder: PodFolder) -> RuntimeSpec {
         let mapping = [RuntimeSpec.IDMapping(containerID: 0, hostID: uidBase, size: uidCount)]
         return RuntimeSpec(
             hostname: hostname,

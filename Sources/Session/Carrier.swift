@@ -22,8 +22,10 @@ struct Carrier: ~Copyable {
     consuming func carry(_ client: inout InitClient) throws -> AttachedEnd {
         resize(&client)
         while true {
-            if let end = try takeEvents(&client) { return end }
             try sendInput(&client)
+            // Last before the wait: what came while a request was answered does not make the descriptor readable again.
+            if let end = try takeEvents(&client) { return end }
+            if !input.isEmpty && !inputIsClosed && client.stdinRoom(of: program.program) > 0 { continue }
             var entries = [
                 pollfd(fd: client.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
