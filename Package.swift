@@ -87,7 +87,8 @@ let package = Package(
         .executableTarget(
             name: "mediapod",
             dependencies: [
-                "CLI", "Session", "DeviceStore", "PodBase", "Pod", "Checkpoint", "SoundControl", "LinuxSystem", argumentParser,
+                "CLI", "Session", "DeviceStore", "PodBase", "Pod", "Checkpoint", "SoundControl", "LinuxSystem",
+                argumentParser,
                 systemPackage, subprocess,
             ],
             swiftSettings: strict),
@@ -116,6 +117,11 @@ let package = Package(
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
+        .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
+        .testTarget(
+            name: "SessionTests",
+            dependencies: ["Session", "Pod", "LinuxSystem", "SoundLab", "mediapod", "podaudio", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
         .target(
             name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
             path: "Tests/DeviceTestSupport", swiftSettings: strict),

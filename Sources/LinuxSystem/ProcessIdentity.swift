@@ -20,7 +20,10 @@ public struct ProcessIdentity: Codable, Hashable, Sendable {
     }
 
     public static var current: ProcessIdentity {
-        ProcessIdentity(of: getpid())!
+        guard let identity = ProcessIdentity(of: getpid()) else {
+            preconditionFailure("/proc is not mounted, or does not show this process")
+        }
+        return identity
     }
 
     /// Whether it still runs. A zombie does not.
@@ -82,10 +85,10 @@ public struct ProcessStatus: Sendable {
     }
 
     /// The command stands in parentheses and may itself contain some, and blanks: the last one counts.
-    init?(line: String) {
+    package init?(line: String) {
         guard let open = line.firstIndex(of: "("), let close = line.lastIndex(of: ")"), open < close else { return nil }
         command = String(line[line.index(after: open)..<close])
-        let fields = line[line.index(after: close)...].split(separator: " ")
+        let fields = line[line.index(after: close)...].split { $0 == " " || $0 == "\n" }
         guard fields.count > 21, let state = fields[0].first, let parent = Int32(fields[1]),
             let user = UInt64(fields[11]), let system = UInt64(fields[12]), let start = UInt64(fields[19]),
             let resident = UInt64(fields[21])

@@ -42,7 +42,7 @@ public struct PodSpec: Sendable {
     /// dumped one after the other; runc's default lock wants an iptables program.
     private static let criuConfiguration = "network-lock nftables\n"
 
-    func runtimeSpec(_ folder: PodFolder) -> RuntimeSpec {
+    package func runtimeSpec(_ folder: PodFolder) -> RuntimeSpec {
         let mapping = [RuntimeSpec.IDMapping(containerID: 0, hostID: uidBase, size: uidCount)]
         return RuntimeSpec(
             hostname: hostname,
@@ -50,7 +50,8 @@ public struct PodSpec: Sendable {
             process: .init(
                 args: [Self.initProgram],
                 env: [Self.searchPath] + environment,
-                capabilities: .init(bounding: Self.capabilities, effective: Self.capabilities, permitted: Self.capabilities),
+                capabilities: .init(
+                    bounding: Self.capabilities, effective: Self.capabilities, permitted: Self.capabilities),
                 rlimits: [Self.openFiles],
                 // A desktop has sudo, su and ping; what they become is the pod's root, who is nobody outside.
                 noNewPrivileges: false),

@@ -22,8 +22,10 @@ struct Carrier: ~Copyable {
     consuming func carry(_ client: inout InitClient) throws -> AttachedEnd {
         resize(&client)
         while true {
-            if let end = try takeEvents(&client) { return end }
             try sendInput(&client)
+            // Last before the wait: what came while a request was answered does not make the descriptor readable again.
+            if let end = try takeEvents(&client) { return end }
+            if !input.isEmpty && !inputIsClosed && client.stdinRoom(of: program.program) > 0 { continue }
             var entries = [
                 pollfd(fd: client.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
@@ -109,7 +111,7 @@ struct Carrier: ~Copyable {
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+            let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
                 done += count
             } else if errno == EAGAIN {

@@ -36,7 +36,9 @@ extension Session {
         guard discarding else {
             throw Failure(
                 "stop", "pod \(store.name)", "it is not running, it has a suspended session",
-                remedy: "resume it with: mediapod resume \(store.name); or end it with: mediapod stop --discard \(store.name)")
+                remedy:
+                    "resume it with: mediapod resume \(store.name); or end it with: mediapod stop --discard \(store.name)"
+            )
         }
         try store.setFileStack(manifest.layers)
         try store.discardSession()

@@ -3,20 +3,48 @@ internal import CLI
 internal import DeviceStore
 internal import FoundationEssentials
 internal import LinuxSystem
+internal import Session
 internal import SoundControl
 
 struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show everything that a device says of a pod.")
+    static let configuration = CommandConfiguration(
+        abstract: "Show everything that a device, and this host, say of a pod.")
 
-    @Argument(help: "The pod.")
-    var name: String
-
-    @OptionGroup var deviceOptions: DeviceOptions
+    @OptionGroup var pod: PodOptions
     @OptionGroup var output: OutputOptions
 
+    /// Both in one object: what the device says, and under `runtime` what this host has of it.
+    private struct Report: Encodable {
+        var device: PodInspection
+        var runtime: RuntimeStatus?
+
+        private enum CodingKeys: String, CodingKey {
+            case runtime
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            try device.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encodeIfPresent(runtime, forKey: .runtime)
+        }
+    }
+
     func run() throws {
-        let pod = try deviceOptions.open().pod(name).inspect()
-        try output.show(pod) { Self.lines(pod) }
+        let session = try pod.session()
+        // First: it may put right what the device says, too.
+        let status = try session.status()
+        let report = Report(device: try session.store.inspect(), runtime: status)
+        try output.show(report) { Self.lines(report.device) + (status.map(Self.lines) ?? []) }
+    }
+
+    private static func lines(_ status: RuntimeStatus) -> [(String, String)] {
+        var lines = [("here", status.phase + (status.isFrozen ? ", frozen" : ""))]
+        if let code = status.exitCode { lines.append(("exit code", "\(code)")) }
+        guard let pid = status.initPID else { return lines }
+        lines.append(("first process", "\(pid)"))
+        lines.append(("sound", status.sound + (status.brokerPID.map { ", broker \($0)" } ?? ", no broker")))
+        if let bytes = status.memoryBytes { lines.append(("memory", byteText(bytes))) }
+        return lines
     }
 
     private static func lines(_ pod: PodInspection) -> [(String, String)] {

@@ -3,6 +3,8 @@ internal import CLI
 internal import DeviceStore
 internal import FoundationEssentials
 internal import LinuxSystem
+internal import Pod
+internal import Session
 internal import SystemPackage
 
 struct List: ParsableCommand {
@@ -13,7 +15,11 @@ struct List: ParsableCommand {
 
     func run() throws {
         let device = try deviceOptions.open()
-        let pods = try device.pods().map { $0.summary() }
+        let pods = try device.pods().map { store in
+            // What a killed engine left is put right first. A list is shown whatever is wrong with a pod.
+            _ = try? Session(store: store, runtime: .ofThisHost).status()
+            return store.summary()
+        }
         try output.show(
             pods, empty: "no pods on \(device.root.string) yet",
             columns: ["name", "state", "base", "files", "session", "suspended"]

@@ -1,0 +1,42 @@
+import LinuxSystem
+import SoundLab
+import SystemPackage
+
+/// A root file system of this machine's own shell and a few programs, with the witness: made in a second, without a
+/// network, once for this process.
+enum TestTree {
+    static let programs = [
+        "sh", "cat", "echo", "ls", "sleep", "touch", "kill", "id", "ln", "rm", "mkdir", "mkfifo", "stty",
+    ]
+
+    static let folder: Result<LabFolder, any Error> = Result {
+        let tree = try LabFolder("mediapod-tree")
+        try run("cc", ["-static", "-O1", "-o", tree.path.appending("witness").string, witness.string])
+        try run("sh", ["-euc", script, "sh", tree.path.string] + programs)
+        return tree
+    }
+
+    private static let witness = LabBroker.repository.appending("Tests/SessionTests/Programs/witness.c")
+
+    /// What `ldd` names is what a program is started with.
+    private static let script = """
+        tree=$1; shift
+        mkdir -p "$tree/usr/bin" "$tree/root" "$tree/etc"
+        mv "$tree/witness" "$tree/usr/bin/"
+        ln -s usr/bin "$tree/bin"
+        printf 'root:x:0:0::/root:/bin/sh\\nplayer:x:1001:1001::/root:/bin/sh\\n' > "$tree/etc/passwd"
+        printf 'root:x:0:\\nplayer:x:1001:\\n' > "$tree/etc/group"
+        for name; do
+            path=$(PATH=/usr/bin:/bin command -v "/usr/bin/$name")
+            cp -L "$path" "$tree/usr/bin/$name"
+            ldd "$path" | tr ' \\t' '\\n' | grep '^/' | while read -r library; do
+                mkdir -p "$tree${library%/*}"
+                cp -Lu "$library" "$tree$library"
+            done
+        done
+        """
+
+    private static func run(_ program: String, _ arguments: [String]) throws {
+        _ = try Pipeline.output(of: Command(program, arguments))
+    }
+}
