@@ -42,7 +42,7 @@ static int open_report(const char *path)
     return file;
 }
 
-static int count(const char *path)
+static _Noreturn int count(const char *path)
 {
     int file = open_report(path);
     uint64_t mine = nonce();
