@@ -11,10 +11,12 @@ public final class DoneSignal: @unchecked Sendable {
     public func run(_ body: @escaping @Sendable () -> Void) {
         precondition(isJoined, "one at a time")
         let box = Unmanaged.passRetained(Body(body))
-        let error = pthread_create(&thread, nil, { argument in
-            Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().call()
-            return nil
-        }, box.toOpaque())
+        let error = pthread_create(
+            &thread, nil,
+            { argument in
+                Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().call()
+                return nil
+            }, box.toOpaque())
         guard error == 0 else {
             // No thread to be had: done here and now.
             box.takeRetainedValue().call()

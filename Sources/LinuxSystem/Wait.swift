@@ -17,7 +17,9 @@ public enum Wait {
 
     /// Which of two descriptors (the second may be -1, none) poll readable, once one does or the time is over.
     public static func first(of first: Int32, _ second: Int32, milliseconds: Int) -> (first: Bool, second: Bool) {
-        var entries = [pollfd(fd: first, events: Int16(POLLIN), revents: 0), pollfd(fd: second, events: Int16(POLLIN), revents: 0)]
+        var entries = [
+            pollfd(fd: first, events: Int16(POLLIN), revents: 0), pollfd(fd: second, events: Int16(POLLIN), revents: 0),
+        ]
         _ = poll(&entries, 2, Int32(clamping: milliseconds))
         return (entries[0].revents != 0, entries[1].revents != 0)
     }

@@ -9,7 +9,8 @@ public struct Criu: Sendable {
     /// `MEDIAPOD_CRIU`, else the one that `make setup` installs, else the distribution's.
     public static func find() throws(Failure) -> Criu {
         let named = getenv("MEDIAPOD_CRIU").map { FilePath(String(cString: $0)) }
-        let places: [FilePath] = named.map { [$0] } ?? ["/opt/mediapod/criu/criu", "/usr/sbin/criu", "/usr/local/sbin/criu"]
+        let places: [FilePath] =
+            named.map { [$0] } ?? ["/opt/mediapod/criu/criu", "/usr/sbin/criu", "/usr/local/sbin/criu"]
         guard let program = places.first(where: { Files.isRegularFile($0) }) else {
             let where_ = named.map { "\($0.string) is not there" } ?? "is not installed"
             throw Failure("CRIU", where_, remedy: "install it with: make setup")
@@ -19,7 +20,8 @@ public struct Criu: Sendable {
 
     /// "4.2.1"
     public func version() throws -> String {
-        let text = String(decoding: try Pipeline.output(of: Command(program.string, ["--version"], name: "criu")), as: UTF8.self)
+        let text = String(
+            decoding: try Pipeline.output(of: Command(program.string, ["--version"], name: "criu")), as: UTF8.self)
         // "Version: 4.2.1"
         guard let line = text.split(separator: "\n").first, let version = line.split(separator: " ").last else {
             throw Failure("CRIU", "\(program.string) does not tell its version")

@@ -50,7 +50,8 @@ public struct PodSpec: Sendable {
             process: .init(
                 args: [Self.initProgram],
                 env: [Self.searchPath] + environment,
-                capabilities: .init(bounding: Self.capabilities, effective: Self.capabilities, permitted: Self.capabilities),
+                capabilities: .init(
+                    bounding: Self.capabilities, effective: Self.capabilities, permitted: Self.capabilities),
                 rlimits: [Self.openFiles],
                 // A desktop has sudo, su and ping; what they become is the pod's root, who is nobody outside.
                 noNewPrivileges: false),

@@ -20,8 +20,10 @@ public struct Runc: Sendable {
         public init(description: String) { self.description = description }
     }
 
-    private static let program: FilePath? = ["/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc"]
-        .map { FilePath($0) }.first { Files.isRegularFile($0) }
+    private static let program: FilePath? = [
+        "/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc",
+    ]
+    .map { FilePath($0) }.first { Files.isRegularFile($0) }
 
     public static func requireInstalled() throws(Failure) {
         if program == nil { throw Failure("runc", "is not installed", remedy: "install it with: make setup") }
@@ -30,7 +32,9 @@ public struct Runc: Sendable {
     /// Starts the pod and gives its first process. Returns when pod-init takes requests.
     public func run(keeping lock: Int32) throws -> ProcessIdentity {
         // pod-init holds standard error until it is ready, so its end is the sign.
-        try call(["run", "--detach", "--bundle", folder.bundle.string, "--pid-file", pidFile.string, folder.containerID], lock)
+        try call(
+            ["run", "--detach", "--bundle", folder.bundle.string, "--pid-file", pidFile.string, folder.containerID],
+            lock)
         return try initProcess()
     }
 

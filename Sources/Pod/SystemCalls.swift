@@ -25,9 +25,9 @@ extension RuntimeSpec.Seccomp {
         ])
 
     #if arch(arm64)
-        private static let architectures = ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]
+    private static let architectures = ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]
     #else
-        private static let architectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
+    private static let architectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
     #endif
 
     private static let eperm: UInt32 = 1

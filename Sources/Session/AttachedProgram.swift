@@ -25,7 +25,8 @@ public struct ProgramOptions: Sendable {
         if wantsTerminal {
             let name = getenv("TERM").map { String(cString: $0) } ?? "xterm"
             variables.append("TERM=\(name)")
-            command.terminal = TerminalMode.size(of: 0).map { .init(rows: $0.rows, columns: $0.columns) }
+            command.terminal =
+                TerminalMode.size(of: 0).map { .init(rows: $0.rows, columns: $0.columns) }
                 ?? .init(rows: 24, columns: 80)
         }
         command.environment = Self.lastOfEach(variables + environment)

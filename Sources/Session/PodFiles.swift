@@ -35,13 +35,16 @@ public struct PodFiles: ~Copyable {
         if let existing = try? root.open(path, flags: O_RDONLY | O_DIRECTORY) {
             folder = existing
         } else {
-            guard let last = path.lastComponent else { throw Failure("write", "\(podName):\(path.string)", "is no file's name") }
+            guard let last = path.lastComponent else {
+                throw Failure("write", "\(podName):\(path.string)", "is no file's name")
+            }
             target = last.string
             folder = try attempt("write", "\(podName):\(path.string)") { () throws(Errno) in
                 try root.open(path.removingLastComponent(), flags: O_RDONLY | O_DIRECTORY)
             }
         }
-        try Self.write(source, mode: status.st_mode & 0o777, owner: owner, into: folder, as: target, "\(podName):\(path.string)")
+        try Self.write(
+            source, mode: status.st_mode & 0o777, owner: owner, into: folder, as: target, "\(podName):\(path.string)")
     }
 
     private static func write(
@@ -90,7 +93,9 @@ extension Session {
         var pod = try PodRuntime.open(store, in: runtime, to: writing ? "write into" : "read from")
         let configuration = try store.configuration()
         func open(_ path: FilePath) throws -> PodFiles {
-            let root = try attempt("open", "the files of pod \(store.name)") { () throws(Errno) in try RootedFolder(path) }
+            let root = try attempt("open", "the files of pod \(store.name)") { () throws(Errno) in
+                try RootedFolder(path)
+            }
             return PodFiles(root: root, podName: store.name, owner: configuration.uidBase)
         }
         if let state = pod.state, state.phase == .running, let process = state.initProcess {
@@ -102,7 +107,8 @@ extension Session {
         let session = try store.currentSession()
         if writing, session != nil {
             throw Failure(
-                "write into", "pod \(store.name)", "it is suspended, and its files belong to the moment of its programs",
+                "write into", "pod \(store.name)",
+                "it is suspended, and its files belong to the moment of its programs",
                 remedy: "resume it first with: mediapod resume \(store.name)")
         }
         let layers = try layersAtRest(writing: writing, session: session?.layers)

@@ -18,7 +18,9 @@ public struct Session {
     public func start(sound: SoundChoice) throws {
         var pod = try PodRuntime.open(store, in: runtime, to: "start")
         if let state = pod.state, state.phase == .running {
-            throw Failure("start", "pod \(store.name)", "it is running already", remedy: "start programs in it with: mediapod exec")
+            throw Failure(
+                "start", "pod \(store.name)", "it is running already",
+                remedy: "start programs in it with: mediapod exec")
         }
         let name = store.name
         guard try store.currentSessionNumber() == nil else {

@@ -131,7 +131,8 @@ private struct Suspend {
         try stopIfInterrupted()
 
         observer.stage("writing the session")
-        let summary = try SessionStream.write(images: images.dump, records: records, to: writer, progress: observer.bytes)
+        let summary = try SessionStream.write(
+            images: images.dump, records: records, to: writer, progress: observer.bytes)
         report.imageBytes = summary.imageBytes
         report.streamBytes = summary.streamBytes
         report.write = watch.lap()

@@ -28,7 +28,8 @@ public final class Supervisor {
         let jobs = OwnedDescriptor(adopting: SupervisorProcess.jobNumber)
         let answers = OwnedDescriptor(adopting: SupervisorProcess.answerNumber)
         // Days may pass between: a suspended laptop. The end of the pipe tells when the engine is gone.
-        guard let line = Wait.line(from: jobs.number, milliseconds: 3_600_000), let job = SupervisorProcess.Job(rawValue: line)
+        guard let line = Wait.line(from: jobs.number, milliseconds: 3_600_000),
+            let job = SupervisorProcess.Job(rawValue: line)
         else { return }
         let answer: String
         do {

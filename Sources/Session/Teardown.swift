@@ -24,7 +24,9 @@ enum Teardown {
             throw Failure("end", "pod \(folder.name)", "a process of it cannot be killed; it hangs in the kernel")
         }
         _ = pod.state?.initProcess?.waitForEnd(milliseconds: 5000)
-        if let criu = try? Criu.find() { try Runc(folder: folder, criu: criu.program).delete(keeping: pod.lock.descriptor) }
+        if let criu = try? Criu.find() {
+            try Runc(folder: folder, criu: criu.program).delete(keeping: pod.lock.descriptor)
+        }
         cgroup.remove()
         try unmount(folder)
         try removeFiles(folder)

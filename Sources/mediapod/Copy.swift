@@ -51,7 +51,9 @@ struct Copy: ParsableCommand {
 
     /// "NAME:PATH"; a slash before the colon makes it a host's file.
     private static func place(_ text: String) -> (pod: String, path: FilePath)? {
-        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex, !text[..<colon].contains("/") else { return nil }
+        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex, !text[..<colon].contains("/") else {
+            return nil
+        }
         return (String(text[..<colon]), FilePath(String(text[text.index(after: colon)...])))
     }
 }

@@ -40,7 +40,9 @@ struct Logs: ParsableCommand {
             usleep(200_000)
             try show(file, on: output)
             // A log that has grown too long is put aside and begun anew.
-            guard let files = try? session.files(writing: false), let now = try? files.openForReading(path) else { return }
+            guard let files = try? session.files(writing: false), let now = try? files.openForReading(path) else {
+                return
+            }
             if !now.isSameFile(as: file) {
                 try show(file, on: output)
                 file = now

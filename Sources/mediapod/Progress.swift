@@ -10,7 +10,9 @@ final class Progress {
 
     /// With signals of its own.
     func observer() throws -> Observer {
-        let signals = try attempt("read", "signals") { () throws(Errno) in try SignalDescriptor([SIGINT, SIGTERM, SIGHUP]) }
+        let signals = try attempt("read", "signals") { () throws(Errno) in
+            try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
+        }
         return observer(signals: signals)
     }
 

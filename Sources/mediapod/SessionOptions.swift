@@ -33,7 +33,8 @@ struct ProgramArguments: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Give the program a terminal.")
     var tty = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Whom it runs as: a name in the pod, or UID[:GID].", valueName: "user"))
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("Whom it runs as: a name in the pod, or UID[:GID].", valueName: "user"))
     var user: String?
 
     @Option(name: .shortAndLong, help: ArgumentHelp("A variable of its environment.", valueName: "name=value"))

@@ -7,7 +7,8 @@ struct Stop: ParsableCommand {
 
     @OptionGroup var pod: PodOptions
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("How long programs get to end by themselves.", valueName: "seconds"))
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("How long programs get to end by themselves.", valueName: "seconds"))
     var time = 10
 
     @Flag(help: "End a suspended session too, whose programs are only on the device.")

@@ -20,7 +20,10 @@ struct Suspend: ParsableCommand {
         progress.line.finish()
         try output.show(report) {
             [
-                ("session", "\(report.session), \(byteText(report.streamBytes)) for \(byteText(report.imageBytes)) of memory"),
+                (
+                    "session",
+                    "\(report.session), \(byteText(report.streamBytes)) for \(byteText(report.imageBytes)) of memory"
+                ),
                 ("frozen", milliseconds(report.freeze)),
                 ("sound held", milliseconds(report.sound)),
                 ("dumped", milliseconds(report.dump)),

@@ -7,7 +7,8 @@ extension SessionTests {
         @Test func execIsTheProgramsOutputErrorsInputAndExitCode() throws {
             let hosts = try TestHosts()
             try hosts.a.up()
-            let said = try hosts.a.run(["exec", TestHosts.pod, "--", "sh", "-c", "cat; echo problem >&2; exit 7"], input: "in\n")
+            let said = try hosts.a.run(
+                ["exec", TestHosts.pod, "--", "sh", "-c", "cat; echo problem >&2; exit 7"], input: "in\n")
             #expect(said.code == 7)
             #expect(said.output == "in\n")
             #expect(said.error == "problem\n")
@@ -30,15 +31,22 @@ extension SessionTests {
         @Test func aProgramGetsItsUserFolderAndVariables() throws {
             let hosts = try TestHosts()
             try hosts.a.up()
-            let asked = ["exec", TestHosts.pod, "-u", "player", "-w", "/etc", "-e", "A=b c", "--", "sh", "-c", "id -u; pwd; echo $A"]
+            let asked = [
+                "exec", TestHosts.pod, "-u", "player", "-w", "/etc", "-e", "A=b c", "--", "sh", "-c",
+                "id -u; pwd; echo $A",
+            ]
             #expect(try hosts.a.must(asked) == "1001\n/etc\nb c\n")
-            #expect(try hosts.a.must(["exec", TestHosts.pod, "-u", "5:6", "--", "sh", "-c", "id -u; id -g"]) == "5\n6\n")
+            #expect(
+                try hosts.a.must(["exec", TestHosts.pod, "-u", "5:6", "--", "sh", "-c", "id -u; id -g"]) == "5\n6\n")
         }
 
         @Test func thePodEndsWithItsMainProgramAndItsExitCode() throws {
             let hosts = try TestHosts()
             let said = try hosts.a.run(
-                ["run", TestHosts.pod, "--sound", "null", "--", "sh", "-c", "echo out; echo err >&2; sleep 100 & exit 5"])
+                [
+                    "run", TestHosts.pod, "--sound", "null", "--", "sh", "-c",
+                    "echo out; echo err >&2; sleep 100 & exit 5",
+                ])
             #expect(said.code == 5)
             #expect(said.output == "out\n" && said.error == "err\n")
             #expect(hosts.a.leftovers() == ["pods/p"])
@@ -59,7 +67,9 @@ extension SessionTests {
             // unshare(1) and mount(8) are not even here; what the kernel says counts, so ask /proc.
             let status = try hosts.a.must(["exec", TestHosts.pod, "--", "cat", "/proc/self/status"])
             #expect(status.contains("Seccomp:\t2"))
-            #expect(try hosts.a.run(["exec", TestHosts.pod, "--", "sh", "-c", "echo 1 > /proc/sys/vm/drop_caches"]).code != 0)
+            #expect(
+                try hosts.a.run(["exec", TestHosts.pod, "--", "sh", "-c", "echo 1 > /proc/sys/vm/drop_caches"]).code
+                    != 0)
             #expect(try hosts.a.must(["exec", TestHosts.pod, "--", "ls", "/sys"]) == "")
         }
 

@@ -61,7 +61,14 @@ final class TestHost {
         }
     }
 
-    func start(_ arguments: [String], input: FilePath = "/dev/null", in scratch: FilePath) throws -> ChildProcess {
+    func start(
+        _ arguments: [String], input: FilePath = "/dev/null", in scratch: FilePath, inTerminal: Bool = false
+    ) throws -> ChildProcess {
+        let program = LabBroker.binaries.appending("mediapod").string
+        let quoted = ([program] + arguments).map { "'\($0)'" }.joined(separator: " ")
+        let command =
+            inTerminal
+            ? ("script", ["-qefc", "stty rows 24 cols 80; exec \(quoted)", "/dev/null"]) : (program, arguments)
         let fixed = [
             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
             "MEDIAPOD_RUNTIME=\(runtime.string)", "MEDIAPOD_DEVICE=\(device.string)",
@@ -70,7 +77,7 @@ final class TestHost {
         let output = try Files.openForWriting(scratch.appending("output"))
         let error = try Files.openForWriting(scratch.appending("error"))
         return try ChildProcess(
-            Command(LabBroker.binaries.appending("mediapod").string, arguments, environment: fixed + environment),
+            Command(command.0, command.1, environment: fixed + environment),
             input: source.number, output: output.number, error: error.number)
     }
 
@@ -124,13 +131,17 @@ final class TestHost {
     /// What of the engine is on this host: mounts, processes, cgroups, loop devices, files.
     func leftovers() -> [String] {
         let id = RuntimeFolder(runtime).pod(TestHosts.pod).containerID
-        var found = ((try? Files.text("/proc/self/mounts", limit: 1 << 22)) ?? "").split(separator: "\n").map(String.init)
-            .filter { $0.contains(runtime.string) }
+        var found = ((try? Files.text("/proc/self/mounts", limit: 1 << 22)) ?? "").split(separator: "\n").map(
+            String.init
+        )
+        .filter { $0.contains(runtime.string) }
         for name in (try? Files.list("/proc")) ?? [] where name.allSatisfy(\.isNumber) {
             let line = (try? Files.read(FilePath("/proc/\(name)/cmdline"), limit: 1 << 16)) ?? []
             let environ = (try? Files.read(FilePath("/proc/\(name)/environ"), limit: 1 << 20)) ?? []
             let text = String(decoding: (line + environ).map { $0 == 0 ? 32 : $0 }, as: UTF8.self)
-            if text.contains(runtime.string), Int32(name) != getpid() { found.append("process \(name): \(text.prefix(200))") }
+            if text.contains(runtime.string), Int32(name) != getpid() {
+                found.append("process \(name): \(text.prefix(200))")
+            }
         }
         for hierarchy in (try? Files.list("/sys/fs/cgroup")) ?? [] {
             for place in ["/sys/fs/cgroup/\(hierarchy)/mediapod/\(id)", "/sys/fs/cgroup/mediapod/\(id)"]

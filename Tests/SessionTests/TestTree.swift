@@ -5,7 +5,9 @@ import SystemPackage
 /// A root file system of this machine's own shell and a few programs, with the witness: made in a second, without a
 /// network, once for this process.
 enum TestTree {
-    static let programs = ["sh", "cat", "echo", "ls", "sleep", "touch", "kill", "id", "ln", "rm", "mkdir", "mkfifo", "stty"]
+    static let programs = [
+        "sh", "cat", "echo", "ls", "sleep", "touch", "kill", "id", "ln", "rm", "mkdir", "mkfifo", "stty",
+    ]
 
     static let folder: Result<LabFolder, any Error> = Result {
         let tree = try LabFolder("mediapod-tree")
