@@ -87,7 +87,8 @@ let package = Package(
         .executableTarget(
             name: "mediapod",
             dependencies: [
-                "CLI", "Session", "DeviceStore", "PodBase", "Pod", "Checkpoint", "SoundControl", "LinuxSystem", argumentParser,
+                "CLI", "Session", "DeviceStore", "PodBase", "Pod", "Checkpoint", "SoundControl", "LinuxSystem",
+                argumentParser,
                 systemPackage, subprocess,
             ],
             swiftSettings: strict),
@@ -104,11 +105,13 @@ let package = Package(
             dependencies: ["CLI", "LinuxSystem", "Pod", "SoundControl", "SoundLab", argumentParser, systemPackage],
             swiftSettings: strict),
 
+        // Tests.
         .testTarget(name: "SoundDSPTests", dependencies: ["SoundDSP"], swiftSettings: strict),
         .testTarget(
             name: "MoveTests",
             dependencies: ["SoundLab", "SoundControl", "LinuxSystem", "mediapod", "podaudio", systemPackage],
             swiftSettings: strict),
+        .testTarget(name: "PodInitTests", dependencies: ["CLinux", "Pod", "PodInitABI"], swiftSettings: strict),
         .testTarget(
             name: "SoundBrokerTests",
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
@@ -119,8 +122,6 @@ let package = Package(
             name: "SessionTests",
             dependencies: ["Session", "Pod", "LinuxSystem", "SoundLab", "mediapod", "podaudio", systemPackage],
             exclude: ["Programs"], swiftSettings: strict),
-        .testTarget(name: "PodInitTests", dependencies: ["CLinux", "Pod", "PodInitABI"], swiftSettings: strict),
-        // Tests, with real files, file systems and programs.
         .target(
             name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
             path: "Tests/DeviceTestSupport", swiftSettings: strict),

@@ -49,7 +49,8 @@ public final class ChildProcess {
     /// - Parameters:
     ///   - input, output, error: descriptors for the three standard ones; they stay the caller's.
     ///   - keeping: one more that the program gets, as number 3: a lock that it shall hold as long as it runs.
-    public init(_ command: Command, input: Int32, output: Int32, error: Int32, keeping kept: Int32 = -1) throws(Failure)
+    public init(_ command: Command, input: Int32, output: Int32, error: Int32, keeping kept: Int32 = -1)
+        throws(Failure)
     {
         let arguments = ([command.program] + command.arguments).map { strdup($0) } + [nil]
         let environment = command.environment.map { $0.map { strdup($0) } + [nil] }

@@ -2,7 +2,8 @@ internal import Glibc
 
 /// Work on a thread of its own that somebody waits for: for blocking system calls, which would hold up a task's thread.
 public final class DoneSignal: @unchecked Sendable {
-    // Written before the thread starts, or by pthread_join's ordering after it ended; one waiter.
+    // Unchecked, and safe: these are touched by whoever runs and waits, one and the same; the new thread sees only its
+    // body.
     private var thread = pthread_t()
     private var isJoined = true
 
@@ -14,7 +15,7 @@ public final class DoneSignal: @unchecked Sendable {
         let error = pthread_create(
             &thread, nil,
             { argument in
-                Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().call()
+                if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().call() }
                 return nil
             }, box.toOpaque())
         guard error == 0 else {

@@ -98,13 +98,10 @@ public struct PipeEnds: ~Copyable {
     public let write: OwnedDescriptor
 
     public init() throws(Errno) {
-        var ends: (Int32, Int32) = (-1, -1)
-        let result = withUnsafeMutableBytes(of: &ends) {
-            csys_pipe($0.baseAddress!.assumingMemoryBound(to: Int32.self), 65536)
-        }
-        try check(result)
-        read = OwnedDescriptor(adopting: ends.0)
-        write = OwnedDescriptor(adopting: ends.1)
+        var ends: [Int32] = [-1, -1]
+        try check(csys_pipe(&ends, 65536))
+        read = OwnedDescriptor(adopting: ends[0])
+        write = OwnedDescriptor(adopting: ends[1])
     }
 
     /// The end to read from; the other is closed.

@@ -162,7 +162,9 @@ final class PipelineRun {
         }
         // Of several that ended since the last look, a broken pipe is never the cause; otherwise what comes first in
         // the pipeline made those after it fail, by an input that was cut short.
-        guard var culprit = bad.first(where: { $0.process.status != .signalled(SIGPIPE) }) ?? bad.first else { return }
+        guard var culprit = bad.first(where: { $0.process.status != .signalled(SIGPIPE) }) ?? bad.first else {
+            return
+        }
         // The one before may have closed its output and not quite have ended: it is the cause then.
         while culprit.sawEndOfInput, let before = stage(before: culprit), before.process.status == nil {
             guard before.process.wait(milliseconds: 1000) else { break }

@@ -20,7 +20,10 @@ public struct ProcessIdentity: Codable, Hashable, Sendable {
     }
 
     public static var current: ProcessIdentity {
-        ProcessIdentity(of: getpid())!
+        guard let identity = ProcessIdentity(of: getpid()) else {
+            preconditionFailure("/proc is not mounted, or does not show this process")
+        }
+        return identity
     }
 
     /// Whether it still runs. A zombie does not.

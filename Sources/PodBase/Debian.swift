@@ -31,6 +31,9 @@ struct Debian {
             let simulation = "apt-get --simulate -qq install \(packages.joined(separator: " ")) >/dev/null"
             arguments.append("--extract-hook=APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" \(simulation)")
         }
+        // Laid out with a merged /usr from the start. Otherwise the package that merges it brings all of Perl along.
+        let mergedUsr = "/usr/share/mmdebstrap/hooks/merged-usr"
+        if Files.isFolder(FilePath(mergedUsr)) { arguments.append("--hook-dir=\(mergedUsr)") }
         // The tree is synced once, as a squashfs; dpkg need not do it file by file.
         arguments.append("--dpkgopt=force-unsafe-io")
         arguments += [suite, tree.string]

@@ -59,7 +59,7 @@ struct Start: ~Copyable {
 
     /// Throws the broker's reason when there is no sound.
     func waitForBroker() throws {
-        try broker!.wait()
+        try broker?.wait()
     }
 
     /// Mounts the files and writes the bundle.
@@ -80,7 +80,9 @@ struct Start: ~Copyable {
 
     /// Has the supervisor start or restore the pod's processes.
     mutating func perform(_ job: SupervisorProcess.Job, _ pod: inout PodRuntime) throws {
-        let process = try supervisor!.perform(job)
+        guard let process = try supervisor?.perform(job) else {
+            preconditionFailure("the supervisor starts with this value")
+        }
         state.initProcess = process
         try pod.save(state)
         try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid))

@@ -27,6 +27,7 @@ public struct FrameComparison: Equatable, Sendable {
         let recording = Self.trimmed(recording)
         var place = reference.startIndex
         var index = recording.startIndex
+        var places: FramePlaces?
         while index < recording.endIndex {
             if place < reference.endIndex, recording[index] == reference[place] {
                 heard += 1
@@ -38,7 +39,12 @@ public struct FrameComparison: Equatable, Sendable {
             if silence > 0, !Self.agrees(recording, index + silence, reference, place + silence) {
                 silent += silence
                 index += silence
-            } else if let found = Self.nearest(recording, index, in: reference, to: place), found != place {
+                continue
+            }
+            // Made only when something is wrong.
+            let map = places ?? FramePlaces(reference)
+            places = map
+            if let found = map.nearest(to: place, of: recording[index...], window: Self.window), found != place {
                 if found > place {
                     lost += found - place
                 } else {
@@ -61,6 +67,11 @@ public struct FrameComparison: Equatable, Sendable {
         return frames[first...last]
     }
 
+    /// The place in `reference`, nearest to `expected`, at which `frames` begin; `nil` when they are not in it.
+    public static func place(of frames: [UInt32], in reference: [UInt32], near expected: Int) -> Int? {
+        FramePlaces(reference[...]).nearest(to: expected, of: frames[...], window: window)
+    }
+
     private static func agrees(
         _ recording: ArraySlice<UInt32>, _ index: Int, _ reference: ArraySlice<UInt32>, _ place: Int
     ) -> Bool {
@@ -68,20 +79,32 @@ public struct FrameComparison: Equatable, Sendable {
         guard count > 0, place >= reference.startIndex else { return false }
         return recording[index..<index + count] == reference[place..<place + count]
     }
+}
 
-    /// Where in the reference the recording goes on, nearest to `place` first.
-    private static func nearest(
-        _ recording: ArraySlice<UInt32>, _ index: Int, in reference: ArraySlice<UInt32>, to place: Int
-    ) -> Int? {
-        let furthest = max(reference.endIndex - place, place - reference.startIndex)
-        guard furthest > 0, index < recording.endIndex else { return nil }
-        let first = recording[index]
-        for distance in 0...furthest {
-            for candidate in [place + distance, place - distance]
-            where reference.indices.contains(candidate) && reference[candidate] == first {
-                if agrees(recording, index, reference, candidate) { return candidate }
-            }
+/// Finds frames in a reference without looking through all of it.
+private struct FramePlaces {
+    private let reference: ArraySlice<UInt32>
+    /// All places, ordered by the frame that is there.
+    private let ordered: [Int]
+
+    init(_ reference: ArraySlice<UInt32>) {
+        self.reference = reference
+        ordered = reference.indices.sorted { (reference[$0], $0) < (reference[$1], $1) }
+    }
+
+    /// Where in the reference `frames` begin, nearest to `place`; told by the first `window` of them.
+    func nearest(to place: Int, of frames: ArraySlice<UInt32>, window: Int) -> Int? {
+        guard let first = frames.first else { return nil }
+        var low = 0
+        var high = ordered.count
+        while low < high {
+            let middle = (low + high) / 2
+            if reference[ordered[middle]] < first { low = middle + 1 } else { high = middle }
         }
-        return nil
+        let candidates = ordered[low...].prefix { reference[$0] == first }
+        return candidates.filter { candidate in
+            let count = min(window, frames.count, reference.endIndex - candidate)
+            return frames.prefix(count) == reference[candidate..<candidate + count]
+        }.min { abs($0 - place) < abs($1 - place) }
     }
 }

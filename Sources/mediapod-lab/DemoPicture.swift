@@ -17,6 +17,8 @@ enum DemoPicture {
         var position = 0
         var starts: [Int] = []
         for (index, part) in report.parts.enumerated() {
+            // Where it belongs, whatever silence there was within the parts before.
+            position = FrameComparison.place(of: part.frames, in: report.reference, near: position) ?? position
             starts.append(position)
             try write(overview(part.frames, from: position), to: data.appending("part\(index).dat"))
             position += part.frames.count
@@ -76,12 +78,15 @@ enum DemoPicture {
             set origin 0,0.5
             set title "One piece of music, heard on two hosts (left channel)"
             set xlabel "place in the music, s"
+            set autoscale xfix
             set ylabel "sample"
             plot "\(folder)/part0.dat" using 1:2:3 with filledcurves lc rgb "#3060a0" title "host A", \\
                  "\(folder)/part1.dat" using 1:2:3 with filledcurves lc rgb "#c06020" title "host B", \\
                  "\(folder)/part2.dat" using 1:2:3 with filledcurves lc rgb "#3060a0" notitle
             set size 0.5,0.5
             set xlabel "frame"
+            set format x "%.0f"
+            set xtics 80
 
             """
         for seam in 0..<2 {
