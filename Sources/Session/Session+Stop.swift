@@ -12,12 +12,18 @@ extension Session {
             try discard(pod, discarding)
             return
         }
-        let grace = Duration.seconds(graceSeconds)
-        if let root = try? root(state), var client = try? root.connect(answerTimeout: .seconds(5)) {
-            try? client.shutdown(grace: grace)
+        let patience = (graceSeconds + 15) * 1000
+        do {
+            var client = try root(state).connect(answerTimeout: .seconds(5))
+            try client.shutdown(grace: .seconds(graceSeconds))
+            // Pod-init's own patience with what hangs comes after the grace.
+            _ = process.waitForEnd(milliseconds: patience)
+        } catch {
+            // A pod that has made its init unreachable is asked one by one.
+            let cgroup = Cgroup(path: "/mediapod/\(pod.folder.containerID)")
+            for pid in cgroup.processes where pid != process.pid { ProcessIdentity(of: pid)?.signal(15) }
+            _ = Wait.until(milliseconds: graceSeconds * 1000) { cgroup.processes.count <= 1 }
         }
-        // Pod-init's own patience with what hangs comes after the grace.
-        _ = process.waitForEnd(milliseconds: (graceSeconds + 15) * 1000)
         // Whatever became of it, it was stopped by us, which is an orderly end.
         let status = ProcessStatus(pid: process.pid).flatMap { $0.startTime == process.startTime ? $0.exitStatus : nil }
         if case .exited? = status {

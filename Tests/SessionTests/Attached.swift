@@ -8,10 +8,11 @@ final class Attached {
     private let scratch: LabFolder
     private let child: ChildProcess
 
-    init(_ arguments: [String], on host: TestHost) throws {
+    /// - Parameter inTerminal: with one of 24 rows and 80 columns, by script(1), which writes both of its outputs to one.
+    init(_ arguments: [String], on host: TestHost, inTerminal: Bool = false) throws {
         self.host = host
         scratch = try LabFolder("mediapod-attached")
-        child = try host.start(arguments, in: scratch.path)
+        child = try host.start(arguments, in: scratch.path, inTerminal: inTerminal)
     }
 
     var pid: Int32 { child.pid }

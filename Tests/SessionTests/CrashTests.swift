@@ -29,6 +29,12 @@ extension SessionTests {
             return try JSONDecoder().decode(Inspection.self, from: Data(text.utf8))
         }
 
+        /// After a command that had to wait for what the killed one left running, and put it right.
+        private func settled(_ host: TestHost) throws -> String {
+            try host.run(["exec", TestHosts.pod, "--", "sh", "-c", ":"])
+            return try inspect(host).state
+        }
+
         /// Runs a command and kills it after a while; whether it had ended by then does not matter.
         private func kill(_ arguments: [String], on host: TestHost, afterMilliseconds delay: UInt32) throws {
             let command = try Attached(arguments, on: host)
@@ -45,7 +51,7 @@ extension SessionTests {
             for round in 0..<10 {
                 let delay = UInt32(random.next(below: 500))
                 try kill(["suspend", TestHosts.pod], on: hosts.a, afterMilliseconds: delay)
-                let state = try inspect(hosts.a).state
+                let state = try settled(hosts.a)
                 #expect(["running", "suspended"].contains(state), "round \(round), killed after \(delay) ms: \(state)")
                 if state == "suspended" {
                     #expect(hosts.a.leftovers() == [], "round \(round), killed after \(delay) ms")
@@ -71,7 +77,7 @@ extension SessionTests {
                 let delay = UInt32(random.next(below: 500))
                 try kill(
                     ["resume", TestHosts.pod, "--detach", "--sound", "null"], on: hosts.b, afterMilliseconds: delay)
-                let state = try inspect(hosts.b).state
+                let state = try settled(hosts.b)
                 #expect(["running", "suspended"].contains(state), "round \(round), killed after \(delay) ms: \(state)")
                 if state == "suspended" {
                     #expect(hosts.b.leftovers() == [], "round \(round), killed after \(delay) ms")
@@ -89,7 +95,7 @@ extension SessionTests {
             for round in 0..<8 {
                 let delay = UInt32(random.next(below: 250))
                 try kill(["run", TestHosts.pod, "--detach", "--sound", "null"], on: hosts.a, afterMilliseconds: delay)
-                if try inspect(hosts.a).state == "running" { try hosts.a.must(["stop", TestHosts.pod]) }
+                if try settled(hosts.a) == "running" { try hosts.a.must(["stop", TestHosts.pod]) }
                 let left = hosts.a.leftovers().filter { $0 != "pods/p" }
                 #expect(left == [], "round \(round), killed after \(delay) ms")
             }

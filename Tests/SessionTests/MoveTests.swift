@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSystem
 import SystemPackage
 import Testing
@@ -41,6 +42,46 @@ extension SessionTests {
             }
             let after = try hosts.a.count()
             #expect(after.nonce == before.nonce && after.value > before.value)
+        }
+
+        @Test func programsOfOrdinaryUsersAndOfTerminalsGoOnToo() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            try hosts.a.must(["exec", "p", "-u", "player", "--detach", "--", "witness", "count", "/tmp/player"])
+            let terminal = try Attached(
+                ["exec", "-t", "p", "--", "sh", "-c", "stty size; witness count /root/terminal"], on: hosts.a,
+                inTerminal: true)
+            try terminal.waitForOutput("24 80")
+            usleep(300_000)
+            let before = try (hosts.a.count("/tmp/player"), hosts.a.count("/root/terminal"))
+            try hosts.a.suspend()
+            #expect(try terminal.end().output.contains("was suspended"))
+            try hosts.b.resume()
+            let after = try (hosts.b.count("/tmp/player"), hosts.b.count("/root/terminal"))
+            #expect(after.0.nonce == before.0.nonce && after.0.value > before.0.value)
+            #expect(after.1.nonce == before.1.nonce && after.1.value > before.1.value)
+        }
+
+        @Test func aSuspendThatIsInterruptedDidNotHappen() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let before = try hosts.a.count()
+            // Where it falls is up to the machine: both outcomes are whole.
+            for delay: UInt32 in [20, 60, 120, 200] {
+                let suspend = try Attached(["suspend", TestHosts.pod], on: hosts.a)
+                usleep(delay * 1000)
+                kill(suspend.pid, SIGINT)
+                let said = try suspend.end()
+                if said.status.isSuccess {
+                    try hosts.a.resume()
+                } else if said.code == 1 {
+                    #expect(said.line?.contains("interrupted; the session runs on") == true, "\(said.error)")
+                }
+                let count = try hosts.a.count()
+                #expect(count.nonce == before.nonce)
+                usleep(60_000)
+                #expect(try hosts.a.count().value > count.value)
+            }
         }
 
         @Test func whatIsAttachedIsToldOfTheSuspendAndEndsWithZero() throws {

@@ -61,7 +61,14 @@ final class TestHost {
         }
     }
 
-    func start(_ arguments: [String], input: FilePath = "/dev/null", in scratch: FilePath) throws -> ChildProcess {
+    func start(
+        _ arguments: [String], input: FilePath = "/dev/null", in scratch: FilePath, inTerminal: Bool = false
+    ) throws -> ChildProcess {
+        let program = LabBroker.binaries.appending("mediapod").string
+        let quoted = ([program] + arguments).map { "'\($0)'" }.joined(separator: " ")
+        let command =
+            inTerminal
+            ? ("script", ["-qefc", "stty rows 24 cols 80; exec \(quoted)", "/dev/null"]) : (program, arguments)
         let fixed = [
             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
             "MEDIAPOD_RUNTIME=\(runtime.string)", "MEDIAPOD_DEVICE=\(device.string)",
@@ -70,7 +77,7 @@ final class TestHost {
         let output = try Files.openForWriting(scratch.appending("output"))
         let error = try Files.openForWriting(scratch.appending("error"))
         return try ChildProcess(
-            Command(LabBroker.binaries.appending("mediapod").string, arguments, environment: fixed + environment),
+            Command(command.0, command.1, environment: fixed + environment),
             input: source.number, output: output.number, error: error.number)
     }
 

@@ -42,7 +42,7 @@ static int open_report(const char *path)
     return file;
 }
 
-static _Noreturn int count(const char *path)
+static void count(const char *path)
 {
     int file = open_report(path);
     uint64_t mine = nonce();
@@ -119,7 +119,7 @@ int main(int count_of_arguments, char **arguments)
 {
     if (count_of_arguments == 3) {
         if (strcmp(arguments[1], "count") == 0)
-            return count(arguments[2]);
+            count(arguments[2]);
         if (strcmp(arguments[1], "tcp") == 0)
             return tcp(arguments[2]);
         if (strcmp(arguments[1], "hold") == 0)
