@@ -9,15 +9,12 @@ internal import LinuxSystem
 ///     1   could not be done; one line on standard error says why
 ///     64  used wrongly
 public enum Entry {
-    /// Runs the command that the arguments name. Does not return.
-    public static func run(_ root: any ParsableCommand.Type) async -> Never {
+    /// Runs the command that the arguments name, on the main thread: what a command sets for its thread (signals,
+    /// capabilities) then holds for every thread that follows. Does not return.
+    public static func run(_ root: any ParsableCommand.Type) -> Never {
         do {
             var command = try root.parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
+            try command.run()
         } catch {
             end(root, with: error)
         }
@@ -40,9 +37,9 @@ public enum Entry {
 
 /// Runs `body`, after a failure of which the program ends with `code` instead of 1: for commands whose other exit codes
 /// are those of a program in a pod.
-public func endingWith<Result>(_ code: Int32, _ body: () async throws -> Result) async throws -> Result {
+public func endingWith<Result>(_ code: Int32, _ body: () throws -> Result) throws -> Result {
     do {
-        return try await body()
+        return try body()
     } catch let failure as Failure {
         Terminal.sayError("\(failure)")
         throw ExitCode(code)

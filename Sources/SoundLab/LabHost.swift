@@ -12,6 +12,11 @@ public final class LabHost {
     public let server: PulseServer
     public private(set) var recorder: MonitorRecorder
     public let device: FilePath
+    /// Whether what commands say of their progress goes to this process's own standard error.
+    public var showsProgress = false
+
+    /// Added to the environment of what runs here: `NAME=value`.
+    public var extraEnvironment: [String] = []
 
     /// What a command printed and how it ended.
     public struct Result: Sendable {
@@ -44,7 +49,7 @@ public final class LabHost {
             + [
                 "MEDIAPOD_RUNTIME=\(runtime.string)", "MEDIAPOD_DEVICE=\(device.string)",
                 "PULSE_SERVER=\(server.address)",
-            ]
+            ] + extraEnvironment
     }
 
     /// Runs one of the built executables here and waits for its end.
@@ -84,7 +89,8 @@ public final class LabHost {
         let path = LabBroker.binaries.appending(program).string
         let standardInput = try Self.open(input ?? "/dev/null", O_RDONLY)
         let standardOutput = try Self.open(output, O_WRONLY | O_CREAT | O_TRUNC)
-        let standardError = try Self.open(error, O_WRONLY | O_CREAT | O_TRUNC)
+        let standardError =
+            showsProgress ? try Self.duplicate(2) : try Self.open(error, O_WRONLY | O_CREAT | O_TRUNC)
         return try ChildProcess(
             Command(path, arguments, name: program, environment: environment), input: standardInput.number,
             output: standardOutput.number, error: standardError.number)
@@ -126,7 +132,15 @@ public final class LabHost {
         }
     }
 
+    private static func duplicate(_ descriptor: Int32) throws -> OwnedDescriptor {
+        try attempt("use", "standard error") { () throws(Errno) in
+            OwnedDescriptor(adopting: try retrying { fcntl(descriptor, F_DUPFD_CLOEXEC, 3) })
+        }
+    }
+
     private static func text(of file: FilePath) throws -> String {
+        // There is none where it went to the terminal.
+        guard Files.isRegularFile(file) else { return "" }
         let bytes = try attempt("read", file.string) { () throws(Errno) in try Files.read(file, limit: 1 << 24) }
         return String(decoding: bytes, as: UTF8.self)
     }

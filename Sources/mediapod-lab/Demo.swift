@@ -35,6 +35,15 @@ struct Demo: ParsableCommand {
         try hostA.must(["device", "init", device.string])
         try passThrough(hostA, ["create", Self.pod, "--packages", "mpg123,alsa-utils"])
 
+        hostA.showsProgress = true
+        hostB.showsProgress = true
+        defer {
+            // Runs nowhere after a good run; after a bad one nothing is left behind.
+            for host in [hostA, hostB] {
+                host.showsProgress = false
+                _ = try? host.run(["stop", Self.pod])
+            }
+        }
         var exactRuns = 0
         for run in 1...max(1, runs) {
             if runs > 1 { say("run \(run) of \(runs)") }

@@ -4,10 +4,10 @@ internal import Glibc
 
 @main
 enum Main {
-    static func main() async {
+    static func main() {
         // Once in every start and restore, and nothing that a command line's parser has to do with.
         if CommandLine.arguments.dropFirst().first == "_network" { exit(NetworkHook.run()) }
-        await Entry.run(MediaPod.self)
+        Entry.run(MediaPod.self)
     }
 }
 

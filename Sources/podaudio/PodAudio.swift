@@ -3,8 +3,8 @@ internal import CLI
 
 @main
 enum Main {
-    static func main() async {
-        await Entry.run(PodAudio.self)
+    static func main() {
+        Entry.run(PodAudio.self)
     }
 }
 

@@ -70,6 +70,21 @@ import Testing
         #expect(unknown.status == .exited(64))
     }
 
+    @Test func theBrokerIsTheDesktopUsersAndHasNoPowers() throws {
+        let hosts = try TwoHosts()
+        // As under sudo.
+        hosts.a.extraEnvironment = ["SUDO_UID=65534", "SUDO_GID=65534"]
+        try hosts.a.must(["run", TwoHosts.pod, "--detach", "--sound", "null"])
+        let broker = try #require(hosts.a.status(of: TwoHosts.pod)?.brokerPID)
+        let text = String(decoding: try Files.read(FilePath("/proc/\(broker)/status"), limit: 1 << 16), as: UTF8.self)
+        let lines = text.split(separator: "\n")
+        #expect(lines.contains("Uid:\t65534\t65534\t65534\t65534"))
+        #expect(lines.contains("CapEff:\t0000000000000000"))
+        #expect(lines.contains("NoNewPrivs:\t1"))
+        // Its programs reach it all the same.
+        try hosts.a.must(["exec", TwoHosts.pod, "--", "aplay", "-q", "-d", "1", "-f", "cd", "/dev/zero"])
+    }
+
     @Test func withoutPulseAudioTheStartSaysSoAndOffersAnotherSink() throws {
         let hosts = try TwoHosts()
         hosts.a.server.kill()
