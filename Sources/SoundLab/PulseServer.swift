@@ -54,7 +54,9 @@ public final class PulseServer {
         var next = environ
         while let entry = next.pointee {
             let text = String(cString: entry)
-            if !["HOME=", "XDG_RUNTIME_DIR=", "PULSE_", "DISPLAY=", "DBUS_"].contains(where: text.hasPrefix) {
+            if !["HOME=", "XDG_RUNTIME_DIR=", "MEDIAPOD_GUEST=", "PULSE_", "DISPLAY=", "DBUS_"].contains(
+                where: text.hasPrefix)
+            {
                 variables.append(text)
             }
             next += 1

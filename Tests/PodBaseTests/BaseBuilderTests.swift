@@ -8,14 +8,21 @@ import Testing
 
 /// Each with a tree of a few files: what packages add is seen by the real path.
 @Suite("A base", .serialized)
-struct BaseBuilderTests {
+final class BaseBuilderTests {
+    /// Stands for what is laid over every base. Gone again after each test, as is its name in the environment, which
+    /// other suites' programs must not inherit.
+    private let guest = FilePath("/tmp/mediapod-test-guest-\(getpid())")
+
     init() throws {
-        // Beside the executable is where a test's would be; the parts themselves are built elsewhere.
-        let guest = FilePath("/tmp/mediapod-test-guest")
         let folder = guest.appending("usr/lib/mediapod")
         try Files.makeFolders(folder, permissions: .init(rawValue: 0o755))
         try Files.replace(folder.appending("pod-init"), with: Array("init".utf8), permissions: .init(rawValue: 0o755))
         setenv("MEDIAPOD_GUEST", guest.string, 1)
+    }
+
+    deinit {
+        unsetenv("MEDIAPOD_GUEST")
+        try? Files.removeTree(guest)
     }
 
     private func withTree(_ body: (Device, FilePath, _ out: FilePath) throws -> Void) throws {

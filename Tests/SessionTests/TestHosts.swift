@@ -24,7 +24,7 @@ final class TestHosts {
         a = TestHost(runtime: folder.appending("A"), device: self.device)
         b = TestHost(runtime: folder.appending("B"), device: self.device)
         try a.must(["device", "init", self.device.string])
-        try a.must(["create", Self.pod, "--rootfs", try TestTree.folder.get().path.string])
+        try a.must(["create", Self.pod, "--rootfs", try TestTree.folder.get().string])
     }
 
     deinit {

@@ -9,10 +9,13 @@ enum TestTree {
         "sh", "cat", "echo", "ls", "sleep", "touch", "kill", "id", "ln", "rm", "mkdir", "mkfifo", "stty",
     ]
 
-    static let folder: Result<LabFolder, any Error> = Result {
-        let tree = try LabFolder("mediapod-tree")
-        try run("cc", ["-static", "-O1", "-o", tree.path.appending("witness").string, witness.string])
-        try run("sh", ["-euc", script, "sh", tree.path.string] + programs)
+    static let folder: Result<FilePath, any Error> = Result {
+        // Among what is built: it stays for nobody's sake and is made anew each time.
+        let tree = LabBroker.repository.appending("build/lab/tree")
+        try? Files.removeTree(tree)
+        try Files.makeFolders(tree, permissions: .init(rawValue: 0o755))
+        try run("cc", ["-static", "-O1", "-o", tree.appending("witness").string, witness.string])
+        try run("sh", ["-euc", script, "sh", tree.string] + programs)
         return tree
     }
 
