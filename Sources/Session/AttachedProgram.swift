@@ -54,6 +54,8 @@ public struct ProgramOptions: Sendable {
 
 /// How an attached program ended for the one who was attached.
 public enum AttachedEnd: Sendable {
+    /// Nobody is attached: it runs, under this number.
+    case detached(UInt32)
     case exited(Int32)
     /// The pod is being suspended; the program goes on where the session is resumed.
     case suspended
@@ -68,7 +70,7 @@ extension Session {
         defer { attached.unregister() }
         var client = try connect(to: "run a program in", options.isDetached ? nil : attached)
         let started = try client.start(options.command(try store.configuration()))
-        if options.isDetached { return .exited(0) }
+        if options.isDetached { return .detached(started.program) }
         return try Carrier(program: started, signals: signals, interactive: options.wantsTerminal).carry(&client)
     }
 

@@ -15,7 +15,9 @@ struct Exec: ParsableCommand {
     @OptionGroup var pod: PodOptions
     @OptionGroup var arguments: ProgramArguments
 
-    @Flag(name: .shortAndLong, help: "Do not wait for the program; its output is in the pod's logs.")
+    @Flag(
+        name: .shortAndLong,
+        help: "Do not wait for the program: print its number, by which mediapod logs shows its output.")
     var detach = false
 
     @Argument(parsing: .postTerminator, help: "The program and its arguments, after --.")

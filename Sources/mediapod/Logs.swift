@@ -10,8 +10,8 @@ struct Logs: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show what a pod's program has written to its standard output and error.",
         discussion: """
-            That of the main program, or of the program with the number ID (as `inspect` lists them). The pod may be \
-            running, suspended or stopped.
+            That of the main program, or of the program with the number ID, which `exec --detach` printed. The pod may \
+            be running, suspended or stopped.
             """)
 
     @Argument(help: "The pod.")
@@ -32,7 +32,9 @@ struct Logs: ParsableCommand {
         do {
             file = try session.files(writing: false).openForReading(path)
         } catch let failure as Failure where failure.cause == .noSuchFileOrDirectory {
-            throw Failure("pod \(name)", id.map { "has no log of a program \($0)" } ?? "has no log of a main program")
+            throw Failure(
+                "pod \(name)", id.map { "has no log of a program \($0)" } ?? "has no log of a main program",
+                remedy: "name a program by the number that mediapod exec --detach printed")
         }
         let output = OwnedDescriptor(adopting: dup(1))
         try show(file, on: output)

@@ -73,6 +73,7 @@ enum ProgramExit {
     /// Ends this command as the program in the pod did.
     static func end(_ end: AttachedEnd, pod: String) throws {
         switch end {
+        case .detached(let program): print(program)
         case .exited(let code): throw ExitCode(code)
         case .suspended: Terminal.say("pod \(pod) was suspended")
         }

@@ -17,6 +17,21 @@ extension SessionTests {
             #expect(try hosts.a.must(["exec", TestHosts.pod, "--", "cat"], input: long) == long)
         }
 
+        @Test func aDetachedProgramIsKnownByItsNumberAndItsOutputStaysWithThePod() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let number = try hosts.a.must(["exec", TestHosts.pod, "--detach", "--", "sh", "-c", "echo gone by"])
+                .filter { $0.isNumber }
+            let isLogged = try Wait.until(milliseconds: 10_000) {
+                try hosts.a.run(["logs", TestHosts.pod, number]).output == "gone by\n"
+            }
+            #expect(isLogged)
+            let none = try hosts.a.run(["logs", TestHosts.pod, "999"])
+            #expect(none.code == 1 && none.line?.contains("exec --detach") == true)
+            try hosts.a.suspend()
+            #expect(try hosts.a.must(["logs", TestHosts.pod, number]) == "gone by\n")
+        }
+
         @Test func whatCannotBeStartedHasTheShellsExitCodes() throws {
             let hosts = try TestHosts()
             try hosts.a.up()
