@@ -46,7 +46,13 @@ public final class TerminationSignals {
     public init(on loop: EventLoop, handler: @escaping () -> Void) throws(Errno) {
         self.loop = loop
         descriptor = OwnedDescriptor(adopting: try check(csys_termination_signals()))
-        watch = try loop.watch(descriptor.number, for: .readable) { _ in handler() }
+        let number = descriptor.number
+        watch = try loop.watch(number, for: .readable) { _ in
+            // Taken out, or it would be told again and again.
+            // 128 bytes each, `struct signalfd_siginfo`.
+            var information = [UInt8](repeating: 0, count: 128)
+            if read(number, &information, information.count) > 0 { handler() }
+        }
     }
 
     deinit {

@@ -260,6 +260,9 @@ final class PlaybackStream {
         withUnsafeBytes(of: UInt8(0)) { _ = PacketSocket.send($0, to: number) }
     }
 
+    /// From leaving the sink's buffer to being heard, ns; `nil` while the sink has not told.
+    var sinkDelay: UInt64? { delay > 0 ? delay : nil }
+
     private var fill: UInt64 {
         guard let ring else { return 0 }
         let end = ring.writePosition

@@ -41,8 +41,8 @@ public final class SoundBroker {
 
     /// More than any desktop plays at once; enough memory for each is bounded by this.
     private static let maximumStreams = 256
-    /// How long a stopped sink may go on sounding before the broker ends, ns.
-    private static let lingering: UInt64 = 300_000_000
+    /// How long a stopped sink goes on sounding at most, ns: what a device holds that does not say how much.
+    private static let longestSounding: UInt64 = 300_000_000
 
     private let configuration: Configuration
     private let log: Logger
@@ -69,6 +69,9 @@ public final class SoundBroker {
     private var leaving: [PlaybackStream] = []
     /// From `hold` to `attach`: nothing plays.
     private var isHeld = false
+    /// When it began, ns of CLOCK_MONOTONIC.
+    private var heldAt: UInt64 = 0
+    private var isQuitting = false
 
     /// Listens for the pod and for the host. `ready` hears once how the sink turned out.
     public init(_ configuration: Configuration, log: Logger, ready: @escaping (SinkState) -> Void) throws {
@@ -253,6 +256,7 @@ public final class SoundBroker {
     /// Stops every stream at its exact position; what a program writes meanwhile waits in its ring.
     private func hold(_ completion: @escaping () -> Void) {
         isHeld = true
+        heldAt = MonotonicClock.nanoseconds
         let held = streams.values.map { $0 }
         var waiting = held.count + 1
         let oneIsDone = {
@@ -292,10 +296,17 @@ public final class SoundBroker {
         return sink
     }
 
-    /// Ends when what the device holds has sounded.
+    /// Ends when what the device holds has sounded, which it mostly has by now: a dump takes longer.
     private func quit() {
+        guard !isQuitting else { return }
+        isQuitting = true
         stopListening()
-        endTimer?.set(nanoseconds: leaving.isEmpty ? 0 : Self.lingering)
+        var sounding: UInt64 = 0
+        if case .pulse = configuration.sink {
+            sounding = leaving.map { min($0.sinkDelay ?? Self.longestSounding, Self.longestSounding) }.max() ?? 0
+        }
+        let elapsed = MonotonicClock.nanoseconds - heldAt
+        endTimer?.set(nanoseconds: sounding - min(sounding, elapsed))
     }
 
     private func end() {

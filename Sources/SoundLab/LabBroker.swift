@@ -1,6 +1,6 @@
 internal import FoundationEssentials
 internal import Glibc
-internal import LinuxSystem
+public import LinuxSystem
 public import SoundControl
 public import SystemPackage
 
@@ -104,6 +104,12 @@ public final class LabBroker {
         process?.wait()
         process = nil
         return records
+    }
+
+    /// Asks it to end by SIGTERM; how it ended, or `nil` when it had not within ten seconds.
+    public func terminate() -> ExitStatus? {
+        process?.send(SIGTERM)
+        return process?.wait(milliseconds: 10_000) == true ? process?.status : nil
     }
 
     public func kill() {

@@ -94,6 +94,13 @@ import Testing
         #expect(heard.repeated <= 3 * 22050, "\(heard)")
     }
 
+    @Test func aBrokerThatIsAskedToEndDoesSoInOrder() throws {
+        let host = try SoundHost()
+        _ = try host.play(Self.music)
+        try host.waitUntilPlayed(4410)
+        #expect(host.broker.terminate() == .exited(0))
+    }
+
     @Test func aServerThatDiesAndComesBackIsPlayedAtAgain() throws {
         let host = try SoundHost()
         let player = try host.play(Self.music)
