@@ -39,7 +39,8 @@ guest:
 		$(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib/libasound_module_pcm_mediapod.so
 	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
 
-# One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and every module compiled anew at each turn from build to test.
+# One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and
+# every module compiled anew at each turn from build to test.
 test: setup build lint
 	$(SWIFT) test --disable-xctest --no-parallel --disable-testable-imports $(SWIFT_FLAGS)
 
