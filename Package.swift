@@ -102,7 +102,9 @@ let package = Package(
 
         .executableTarget(
             name: "mediapod-lab",
-            dependencies: ["CLI", "LinuxSystem", "Pod", "SoundControl", "SoundLab", argumentParser, systemPackage],
+            dependencies: [
+                "CLI", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundLab", argumentParser, systemPackage,
+            ],
             swiftSettings: strict),
 
         // Tests.

@@ -1,6 +1,6 @@
 internal import Glibc
 public import LinuxSystem
-internal import SystemPackage
+public import SystemPackage
 
 /// A pod's cgroup, in whichever hierarchies this host has: all of version 1's controllers, version 2, or both.
 public struct Cgroup: Sendable {
@@ -30,6 +30,9 @@ public struct Cgroup: Sendable {
         guard let folder, let text = try? Files.text(folder.appending("cgroup.procs")) else { return [] }
         return text.split(separator: "\n").compactMap { Int32($0) }
     }
+
+    /// The folder through which the pod is frozen; what CRIU is to be told of, or it would wait for a frozen process.
+    public var freezer: FilePath? { folders["freezer"] ?? folders[""] }
 
     /// How long the kernel may take to stop every process; one in an uninterruptible sleep holds it up.
     private static let patienceMilliseconds = 10_000

@@ -1,0 +1,119 @@
+internal import FoundationEssentials
+internal import Glibc
+internal import LinuxSystem
+internal import Pod
+internal import Session
+internal import SoundControl
+internal import SoundLab
+internal import SystemPackage
+
+/// `criu dump` and `criu restore` of a running pod, without runc and without our engine: what a suspend and a resume
+/// cannot be faster than. CRIU is told what runc tells it, and writes to memory, as it does for us.
+struct BareCriu {
+    private let program: FilePath
+    private let host: LabHost
+    private let folder: PodFolder
+    private let cgroup: Cgroup
+    private let images: FilePath
+
+    /// How long one dump and one restore of the same pod took, ms.
+    struct Times {
+        var dump: Double
+        var restore: Double
+    }
+
+    init(pod: String, on host: LabHost, scratch: FilePath) throws {
+        program = try Criu.find().program
+        self.host = host
+        folder = RuntimeFolder(host.runtime).pod(pod)
+        cgroup = Cgroup(path: "/mediapod/\(folder.containerID)")
+        images = scratch.appending("bare-images")
+        try attempt("make", images.string) { () throws(Errno) in try Files.ensureFolder(images, mode: 0o700) }
+    }
+
+    /// Dumps the pod, ends it, and restores it. It is not our engine's any more after that: its processes are ended, and
+    /// what is left of it on the host is the engine's to clear away.
+    func measure() throws -> Times {
+        let state = try PodRuntime.readState(folder)
+        guard let first = state?.initProcess, let supervisor = state?.supervisor, let freezer = cgroup.freezer else {
+            throw Failure("bare CRIU", "pod \(folder.name)", "it is not running")
+        }
+        let mounts = try externalMounts(of: first.pid)
+        _ = try attempt("mount", images.string) { () throws(Errno) in
+            try retrying { mount("bare", images.string, "tmpfs", 0, "mode=711") }
+        }
+        defer { umount2(images.string, Int32(MNT_DETACH)) }
+        // It would take the pod's end for its own to handle.
+        _ = supervisor.signal(SIGSTOP)
+        defer {
+            _ = cgroup.killAll()
+            _ = supervisor.signal(SIGCONT)
+        }
+        // A socket whose other end is outside cannot be dumped: not by CRIU alone either.
+        let broker = BrokerClient(socket: folder.brokerControl)
+        _ = try broker.request(.hold)
+        try cgroup.freeze()
+        _ = try broker.request(.detach)
+
+        let dump = try time(
+            ["dump", "--tree", "\(first.pid)", "--leave-running", "--freeze-cgroup", freezer.string]
+                + mounts.flatMap { ["--external", "mnt[\($0.place)]:\($0.place)"] }, log: "dump.log")
+        guard cgroup.killAll() else { throw Failure("end", "pod \(folder.name)", "its processes do not end") }
+        let restore = try time(
+            ["restore", "--restore-detached"]
+                + mounts.flatMap { ["--external", "mnt[\($0.place)]:\($0.source)"] }, log: "restore.log")
+        guard !cgroup.processes.isEmpty else {
+            throw Failure("bare CRIU", "pod \(folder.name)", "nothing runs after the restore")
+        }
+        return Times(dump: dump, restore: restore)
+    }
+
+    /// Runs CRIU with what is common to both and gives its time from start to end, ms.
+    private func time(_ arguments: [String], log: String) throws -> Double {
+        let common = [
+            "--config", folder.criuConfiguration.string, "--images-dir", images.string, "--log-file", log, "-v4",
+            "--tcp-established", "--ext-unix-sk", "--file-locks", "--manage-cgroups=soft", "--empty-ns", "net",
+            "--root", folder.root.string,
+        ]
+        let output = try attempt("open", "/dev/null") { () throws(Errno) in
+            OwnedDescriptor(adopting: try retrying { Glibc.open("/dev/null", O_RDWR | O_CLOEXEC) })
+        }
+        let started = MonotonicClock.nanoseconds
+        let child = try ChildProcess(
+            Command(program.string, arguments + common, name: "criu"), input: output.number, output: output.number,
+            error: output.number)
+        let status = child.wait()
+        let ended = MonotonicClock.nanoseconds
+        guard status.isSuccess else {
+            let reason = CriuLog.reason(in: images.appending(log)) ?? "\(status)"
+            throw Failure("criu \(arguments[0])", "pod \(folder.name)", reason)
+        }
+        return Double(ended - started) / 1e6
+    }
+
+    private struct ExternalMount {
+        /// In the pod.
+        var place: String
+        /// On the host.
+        var source: String
+    }
+
+    /// The mounts that come from outside: each shows but a part of its file system. /proc/sys is the pod's own.
+    private func externalMounts(of pid: Int32) throws -> [ExternalMount] {
+        let text = try attempt("read", "/proc/\(pid)/mountinfo") { () throws(Errno) in
+            try Files.text(FilePath("/proc/\(pid)/mountinfo"))
+        }
+        // "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS... - TYPE SOURCE SUPEROPTIONS"
+        return text.split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: " ").map(String.init)
+            guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 1, dash > 4, fields[3] != "/" else {
+                return nil
+            }
+            switch fields[dash + 1] {
+            case "proc": return nil
+            case "devtmpfs": return ExternalMount(place: fields[4], source: "/dev" + fields[3])
+            default: return ExternalMount(place: fields[4], source: folder.guest.string)
+            }
+        }
+    }
+}
