@@ -63,13 +63,21 @@ static int loopback_up(void) {
 int csys_prepare_network(pid_t pid) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+    int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (own < 0) return -errno;
     int namespace = open(path, O_RDONLY | O_CLOEXEC);
-    if (namespace < 0) return -errno;
-    int result = setns(namespace, CLONE_NEWNET) < 0 ? -errno : 0;
-    close(namespace);
-    if (result < 0) return result;
+    int result = namespace < 0 || setns(namespace, CLONE_NEWNET) < 0 ? -errno : 0;
+    if (namespace >= 0) close(namespace);
+    if (result < 0) {
+        close(own);
+        return result;
+    }
     // /proc/sys/net shows the namespace of the thread that reads it. Kernels without one of these do without it.
     write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0\n");
     write_file("/proc/sys/net/ipv4/ping_group_range", "0 2147483647\n");
-    return loopback_up();
+    result = loopback_up();
+    // Back to where this thread came from.
+    if (setns(own, CLONE_NEWNET) < 0 && result == 0) result = -errno;
+    close(own);
+    return result;
 }

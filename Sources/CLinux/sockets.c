@@ -90,6 +90,10 @@ int csys_unix_socket(int type) {
     return fd < 0 ? -errno : fd;
 }
 
+int csys_socket_pair(int type, int ends[2]) {
+    return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0 ? -errno : 0;
+}
+
 int csys_unix_bind(int socket, const char *path) {
     struct sockaddr_un address;
     int error = unix_address(&address, path);

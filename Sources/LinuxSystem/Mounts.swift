@@ -84,7 +84,7 @@ public enum Mounts {
         var data = "lowerdir=" + lowerPlaces.joined(separator: ":")
         if let upperPlace, let workPlace { data += ",upperdir=\(upperPlace),workdir=\(workPlace)" }
         try stage("mount overlay at \(mountPoint)") {
-            csys_mount("overlay", mountPoint.string, "overlay", 0, data)
+            csys_mount("overlay", mountPoint.string, "overlay", UInt(MS_NODEV), data)
         }
     }
 
@@ -105,7 +105,9 @@ public enum Mounts {
         }
         _ = csys_fs_set_string(number, "source", "mediapod")
         let mount = OwnedDescriptor(
-            adopting: try stage("mount overlay at \(mountPoint)", context: number) { csys_fs_mount(number, 0) })
+            adopting: try stage("mount overlay at \(mountPoint)", context: number) {
+                csys_fs_mount(number, csys_mount_nodev)
+            })
         try stage("move_mount \(mountPoint)") { csys_attach_mount(mount.number, mountPoint.string) }
         return true
     }

@@ -7,7 +7,7 @@ public enum Namespaces {
         OwnedDescriptor(adopting: try check(csys_user_namespace(base, count)))
     }
 
-    /// Enters the network namespace of `processID` for good, brings its loopback up and allows low ports and ping.
+    /// Brings the loopback up in the network namespace of `processID`, and allows low ports and ping there.
     public static func prepareNetwork(of processID: Int32) throws(Errno) {
         try check(csys_prepare_network(processID))
     }

@@ -47,6 +47,13 @@ public enum UnixSocket {
         return number == -EAGAIN ? nil : OwnedDescriptor(adopting: try check(number))
     }
 
+    /// Two sockets that are connected to each other.
+    public static func pair(kind: Kind) throws(Errno) -> SocketPair {
+        var numbers: [Int32] = [-1, -1]
+        try check(csys_socket_pair(kind.type, &numbers))
+        return SocketPair(first: OwnedDescriptor(adopting: numbers[0]), second: OwnedDescriptor(adopting: numbers[1]))
+    }
+
     private static func openFolder(of path: FilePath) throws(Errno) -> OwnedDescriptor {
         let folder = path.removingLastComponent().string
         return OwnedDescriptor(adopting: try check(csys_open_folder(folder.isEmpty ? "." : folder)))
@@ -56,4 +63,13 @@ public enum UnixSocket {
         guard let name = path.lastComponent else { throw .invalidArgument }
         return name
     }
+}
+
+/// Both ends of a connection, close-on-exec.
+public struct SocketPair: ~Copyable {
+    public let first: OwnedDescriptor
+    public let second: OwnedDescriptor
+
+    /// The other is closed.
+    public consuming func keepingFirst() -> OwnedDescriptor { first }
 }

@@ -24,6 +24,40 @@ public struct Cgroup: Sendable {
         self.folders = folders
     }
 
+    /// How many processes and threads a pod may have.
+    static let processLimit: Int64 = 32768
+
+    /// Makes it, in every hierarchy, for a pod that is to be restored. The devices that a pod can open need no list of
+    /// their own: none of its mounts but the host's few in /dev may have any.
+    func create() throws(Failure) {
+        for (controller, folder) in folders {
+            do throws(Errno) {
+                for step in [folder.removingLastComponent(), folder] {
+                    // Delegated one level at a time; where the kernel has no such controller it is not counted.
+                    if controller.isEmpty {
+                        let control = step.removingLastComponent().appending("cgroup.subtree_control")
+                        try? Files.put("+pids", into: control)
+                    }
+                    try Files.ensureFolder(step, mode: 0o755)
+                    if controller == "cpuset" { try Self.inheritProcessors(step) }
+                }
+                let limit = folder.appending("pids.max")
+                if Files.isRegularFile(limit) { try Files.put("\(Self.processLimit)", into: limit) }
+            } catch {
+                throw Failure("make", "cgroup \(folder.string)", error)
+            }
+        }
+    }
+
+    /// Version 1's cpuset begins with no processors and no memory, and takes no process then.
+    private static func inheritProcessors(_ folder: FilePath) throws(Errno) {
+        for name in ["cpuset.cpus", "cpuset.mems"] {
+            let file = folder.appending(name)
+            guard try Files.text(file).allSatisfy(\.isWhitespace) else { continue }
+            try Files.put(try Files.text(folder.removingLastComponent().appending(name)), into: file)
+        }
+    }
+
     /// Every process in it, by the host's ids. Version 2's list and every version 1's are the same processes.
     public var processes: [Int32] {
         let folder = folders["freezer"] ?? folders["pids"] ?? folders[""]

@@ -26,21 +26,23 @@ public struct PodSpec: Sendable {
     /// Where pod-init lies in the pod.
     public static let initProgram = "/usr/lib/mediapod/pod-init"
 
+    /// Where the host's end of the pod's sockets is found in the pod.
+    static let guestPlace = "/run/mediapod"
+
+    /// Files only: a masked folder is a tmpfs, which CRIU would dump and restore with a tar each. What the folders of
+    /// /proc hold is kept from an unprivileged user by its modes.
+    static let maskedPaths = ["/proc/kcore", "/proc/keys", "/proc/timer_list"]
+
     public static let searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    /// Writes the bundle's `config.json` and CRIU's configuration.
+    /// Writes the bundle's `config.json`.
     public func write(to folder: PodFolder) throws {
         let bytes = try JSONText.encode(runtimeSpec(folder))
         try attempt("write", "\(folder.bundle.string)/config.json") { () throws(Errno) in
             try Files.ensureFolder(folder.bundle, mode: 0o700)
             try Files.swap(folder.bundle.appending("config.json"), with: bytes, mode: 0o600)
-            try Files.swap(folder.criuConfiguration, with: Array(Self.criuConfiguration.utf8), mode: 0o600)
         }
     }
-
-    /// What runc has no option for. The packets of a frozen pod's connections must not move while its sockets are
-    /// dumped one after the other; runc's default lock wants an iptables program.
-    private static let criuConfiguration = "network-lock nftables\n"
 
     package func runtimeSpec(_ folder: PodFolder) -> RuntimeSpec {
         let mapping = [RuntimeSpec.IDMapping(containerID: 0, hostID: uidBase, size: uidCount)]
@@ -63,14 +65,12 @@ public struct PodSpec: Sendable {
                 // and CRIU make it, each anew, and the hook finishes it.
                 namespaces: ["pid", "mount", "ipc", "uts", "network", "cgroup", "user"].map { .init(type: $0) },
                 uidMappings: mapping, gidMappings: mapping,
-                cgroupsPath: "/mediapod/\(folder.containerID)",
-                // Files only: a masked folder is a tmpfs, which CRIU would dump and restore with a tar each. What the
-                // folders of /proc hold is kept from an unprivileged user by its modes.
-                maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/timer_list"],
+                cgroupsPath: folder.cgroupPath,
+                maskedPaths: Self.maskedPaths,
                 readonlyPaths: ["/proc/sys", "/proc/sysrq-trigger"],
                 seccomp: .pod,
-                resources: .init(devices: [.init(allow: false, access: "rwm")], pids: .init(limit: 32768))),
-            annotations: ["org.criu.config": folder.criuConfiguration.string])
+                resources: .init(devices: [.init(allow: false, access: "rwm")], pids: .init(limit: Cgroup.processLimit))
+            ))
     }
 
     /// What every host will grant: nobody in a user namespace can raise a limit again, not even to restore it.
@@ -95,7 +95,7 @@ public struct PodSpec: Sendable {
             .init(
                 destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
             .init(
-                destination: "/run/mediapod", type: "bind", source: guest.string,
+                destination: guestPlace, type: "bind", source: guest.string,
                 options: ["bind", "nosuid", "nodev", "noexec"]),
         ]
     }

@@ -1,19 +1,17 @@
 internal import Glibc
 public import LinuxSystem
-public import SystemPackage
+internal import SystemPackage
 
-/// The OCI runtime, for one pod. Every call ends with the program that it started; none leaves a terminal or a pipe of
+/// The OCI runtime, for one pod: it starts it. Every call ends with the program that it started; none leaves a terminal or a pipe of
 /// ours in the pod, which could then not be dumped.
 public struct Runc: Sendable {
     public let folder: PodFolder
-    private let criu: FilePath
 
-    public init(folder: PodFolder, criu: FilePath) {
+    public init(folder: PodFolder) {
         self.folder = folder
-        self.criu = criu
     }
 
-    /// What runc, or CRIU through it, said when it failed.
+    /// What runc said when it failed.
     public struct Problem: Error, Sendable, CustomStringConvertible {
         public var description: String
 
@@ -38,20 +36,6 @@ public struct Runc: Sendable {
         return try initProcess()
     }
 
-    /// Dumps the frozen pod into `images`, CRIU's log into `work`. Its processes stay frozen.
-    public func checkpoint(images: FilePath, work: FilePath, keeping lock: Int32) throws {
-        try call(
-            ["checkpoint", "--leave-running"] + Self.criuOptions(images, work) + [folder.containerID], lock)
-    }
-
-    /// Restores the pod from `images` and gives its first process; its programs run.
-    public func restore(images: FilePath, work: FilePath, keeping lock: Int32) throws -> ProcessIdentity {
-        try call(
-            ["restore", "--detach", "--bundle", folder.bundle.string, "--pid-file", pidFile.string]
-                + Self.criuOptions(images, work) + [folder.containerID], lock)
-        return try initProcess()
-    }
-
     /// Forgets the pod, whose processes have ended; removes its cgroups. What runc does not know is fine.
     public func delete(keeping lock: Int32) throws {
         guard Files.isFolder(folder.runtime.runc.appending(folder.containerID)) else { return }
@@ -63,13 +47,6 @@ public struct Runc: Sendable {
         }
     }
 
-    private static func criuOptions(_ images: FilePath, _ work: FilePath) -> [String] {
-        [
-            "--tcp-established", "--file-locks", "--ext-unix-sk", "--manage-cgroups-mode", "soft",
-            "--image-path", images.string, "--work-path", work.string,
-        ]
-    }
-
     private var pidFile: FilePath { folder.bundle.appending("pid") }
 
     private func initProcess() throws -> ProcessIdentity {
@@ -79,14 +56,14 @@ public struct Runc: Sendable {
         return identity
     }
 
-    /// How long runc may take, ms. CRIU moves some 600 MB a second; a pod that needs longer than this is stuck.
-    private static let patience = 600_000
+    /// How long runc may take, ms.
+    private static let patience = 60_000
 
     private func call(_ arguments: [String], _ lock: Int32) throws {
         guard let program = Self.program else { throw Problem(description: "runc is not installed") }
         var launch = Launch(
             program,
-            ["--root", folder.runtime.runc.string, "--log", folder.runcLog.string, "--criu", criu.string] + arguments)
+            ["--root", folder.runtime.runc.string, "--log", folder.runcLog.string] + arguments)
         let pipe = try PipeEnds()
         launch.give(pipe.write.number, as: 2)
         // What a killed engine leaves running here is still changing the pod: the lock stays taken until it is done.

@@ -38,7 +38,6 @@ public struct PodFolder: Sendable, Hashable {
     public var runcLog: FilePath { path.appending("runc.log") }
     /// OCI bundle.
     public var bundle: FilePath { path.appending("bundle") }
-    public var criuConfiguration: FilePath { bundle.appending("criu.conf") }
     /// The squashfs, idmapped.
     public var base: FilePath { path.appending("base") }
     /// The overlay: the pod's root file system.
@@ -47,6 +46,9 @@ public struct PodFolder: Sendable, Hashable {
     public var images: FilePath { path.appending("images") }
     /// One file for each program that is attached to the pod's init.
     public var attached: FilePath { path.appending("attached") }
+
+    /// The pod's cgroup below the roots of the hierarchies.
+    public var cgroupPath: String { "/mediapod/\(containerID)" }
 
     /// runc's name of the pod, and its cgroup's: two runtimes of one machine must not meet in a cgroup.
     public var containerID: String {

@@ -8,7 +8,6 @@ public struct RuntimeSpec: Codable, Sendable {
     public var mounts: [Mount]
     public var hooks: Hooks
     public var linux: Linux
-    public var annotations: [String: String]
 
     public struct Root: Codable, Sendable {
         public var path: String

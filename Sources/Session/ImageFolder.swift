@@ -13,6 +13,7 @@ struct ImageFolder {
     var dump: FilePath { folder.images.appending("dump") }
     /// CRIU's logs.
     var work: FilePath { folder.images.appending("work") }
+    var forCriu: Criu.Folders { Criu.Folders(images: dump, work: work) }
     var dumpLog: FilePath { work.appending("dump.log") }
     var restoreLog: FilePath { work.appending("restore.log") }
 

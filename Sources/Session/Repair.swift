@@ -89,6 +89,6 @@ enum Thaw {
         if let broker = state.broker, broker.isAlive {
             _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
         }
-        try? Cgroup(path: "/mediapod/\(folder.containerID)").thaw()
+        try? Cgroup(path: folder.cgroupPath).thaw()
     }
 }

@@ -4,14 +4,15 @@ internal import Glibc
 internal import LinuxSystem
 internal import Pod
 internal import SoundControl
+internal import Synchronization
 internal import SystemPackage
 
 /// What a resume did, and how long its parts took. ms
 public struct ResumeReport: Codable, Sendable {
     public var session = 0
-    /// Files mounted, broker and supervisor under way.
+    /// Files mounted; broker, supervisor and CRIU under way.
     public var prepare = 0.0
-    /// The stream read, checked and unpacked.
+    /// Waiting for the stream to be read, checked and unpacked, after that.
     public var read = 0.0
     /// Waiting for the sound server, after all that.
     public var sound = 0.0
@@ -69,21 +70,23 @@ extension Session {
         // A fresh layer over the sealed ones: the files are those of the session's moment.
         var start = try Start(
             &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound)
-        // The sound server is looked for while the stream is read.
+        // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
+        // looked for, the files are mounted.
+        try images.mount()
+        let reading = Reading(manifest, of: store, into: images.dump)
         try start.startBroker(&pod, records: manifest.sound)
         try start.prepare(pod, fresh: false)
-        try images.mount()
         report.prepare = watch.lap()
 
         observer.stage("reading the session")
-        try SessionStream.read(manifest, of: store, into: images.dump, progress: observer.bytes)
+        try reading.wait(observer.bytes)
         report.read = watch.lap()
         try start.waitForBroker()
         report.sound = watch.lap()
         if observer.isInterrupted() { throw Failure("the resume", "interrupted") }
 
         observer.stage("restoring memory")
-        try start.perform(.restore, &pod)
+        try start.perform(&pod)
         report.restore = watch.lap()
         try start.finish(&pod)
         images.unmount()
@@ -96,7 +99,7 @@ extension Session {
 
     private func explain(_ error: any Error, _ images: ImageFolder) -> Failure {
         let subject = "pod \(store.name)"
-        guard error is Runc.Problem else {
+        guard error is Criu.Problem else {
             guard let failure = error as? Failure else { return Failure("resume", subject, "\(error)") }
             return failure.during("resume", subject)
         }
@@ -105,5 +108,30 @@ extension Session {
         return Failure(
             "resume", subject, "CRIU: \(reason)",
             remedy: (log.map { "the full log is \($0.string); " } ?? "") + "the session is on the device as it was")
+    }
+}
+
+/// A session's stream, read on a thread of its own.
+private struct Reading {
+    private final class Progress: Sendable {
+        let bytes = Mutex<(done: UInt64, of: UInt64)>((0, 0))
+    }
+
+    private let progress = Progress()
+    private let work: Background<Void>
+
+    init(_ manifest: SessionManifest, of store: PodStore, into folder: FilePath) {
+        work = Background { [progress] in
+            try SessionStream.read(manifest, of: store, into: folder) { done, all in
+                progress.bytes.withLock { $0 = (done, all) }
+            }
+        }
+    }
+
+    func wait(_ show: (UInt64, UInt64) -> Void) throws {
+        try work.value {
+            let bytes = progress.bytes.withLock { $0 }
+            if bytes.of > 0 { show(bytes.done, bytes.of) }
+        }
     }
 }

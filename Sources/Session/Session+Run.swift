@@ -42,7 +42,7 @@ public struct Session {
             try start.startBroker(&pod, records: nil)
             try start.prepare(pod, fresh: true)
             try start.waitForBroker()
-            try start.perform(.run, &pod)
+            try start.perform(&pod)
             try root(start.state).makeSharedMemoryFolder()
             // There is no session to go back to: after a crash the files are what there is.
             try store.setFileStack(layers)

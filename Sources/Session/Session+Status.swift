@@ -47,7 +47,7 @@ extension Session {
         let folder = runtime.pod(store.name)
         guard let state = try PodRuntime.readState(folder), state.phase != .stopped else { return nil }
         return PodProcess.list(
-            in: Cgroup(path: "/mediapod/\(folder.containerID)"), uidBase: state.uidBase, uidCount: state.uidCount)
+            in: Cgroup(path: folder.cgroupPath), uidBase: state.uidBase, uidCount: state.uidCount)
     }
 
     /// For commands that only look: who is at work on the pod is not waited for.

@@ -4,7 +4,6 @@ internal import Glibc
 internal import LinuxSystem
 internal import Pod
 internal import SoundControl
-internal import Synchronization
 internal import SystemPackage
 
 /// What a suspend did, and how long its parts took. ms
@@ -46,7 +45,6 @@ extension Session {
         var pod = try PodRuntime.open(store, in: runtime, to: "suspend")
         let state = try pod.requireRunning("suspend")
         let criu = try Criu.find()
-        try Runc.requireInstalled()
         try requireSpace(pod)
         let images = ImageFolder(folder: pod.folder)
         var suspend = Suspend(state, criu, pod.folder, store, observer)
@@ -99,7 +97,7 @@ private struct Suspend {
         self.store = store
         self.observer = observer
         images = ImageFolder(folder: folder)
-        cgroup = Cgroup(path: "/mediapod/\(folder.containerID)")
+        cgroup = Cgroup(path: folder.cgroupPath)
     }
 
     mutating func write(_ pod: inout PodRuntime) throws {
@@ -117,7 +115,10 @@ private struct Suspend {
         try cgroup.freeze()
         report.freeze = watch.lap()
         // What the frozen pod has written goes to the device while the rest is done.
-        let sync = BackgroundSync(of: store.layerFolder(state.layers.last ?? 0))
+        let layer = store.layerFolder(state.layers.last ?? 0)
+        let sync = Background {
+            try attempt("write", "the pod's files") { () throws(Errno) in try Files.syncFileSystem(at: layer) }
+        }
         AttachedPrograms(folder: folder).release()
         let records = try sound.detach()
         report.sound += watch.lap()
@@ -125,8 +126,8 @@ private struct Suspend {
 
         observer.stage("dumping memory")
         try images.mount()
-        try Runc(folder: folder, criu: criu.program).checkpoint(
-            images: images.dump, work: images.work, keeping: pod.lock.descriptor)
+        guard let initProcess = state.initProcess else { throw Failure("suspend", "pod \(store.name)", "it has ended") }
+        try criu.dump(folder, initProcess: initProcess, to: images.forCriu, keeping: pod.lock.descriptor)
         report.dump = watch.lap()
         try stopIfInterrupted()
 
@@ -139,7 +140,7 @@ private struct Suspend {
         try stopIfInterrupted()
 
         observer.stage("syncing the device")
-        try sync.wait()
+        try sync.value()
         try writer.commit(try manifest(writer.number, records, summary))
         report.sync = watch.lap()
         report.total = watch.total
@@ -162,7 +163,7 @@ private struct Suspend {
     /// The failure as the user reads it; before the images, and CRIU's log with them, are gone.
     func explain(_ error: any Error) -> Failure {
         let subject = "pod \(store.name)"
-        guard error is Runc.Problem else {
+        guard error is Criu.Problem else {
             let failure = error as? Failure
             let remedy = (failure?.remedy.map { "\($0); " } ?? "") + "the session runs on"
             let reason = failure.map { "\($0.subject): \($0.reason)" } ?? "\(error)"
@@ -203,31 +204,6 @@ private struct Sound {
             throw BrokerClient.Problem.garbled
         } catch BrokerClient.Problem.unreachable {
             return SoundRecords(policy: policy, streams: [])
-        }
-    }
-}
-
-/// syncfs on a thread of its own.
-private final class BackgroundSync: Sendable {
-    private let result = Mutex<Result<Void, Errno>?>(nil)
-    private let path: FilePath
-    private let done: DoneSignal
-
-    init(of path: FilePath) {
-        self.path = path
-        done = DoneSignal()
-        done.run { [self] in
-            let outcome: Result<Void, Errno> = Result { () throws(Errno) in try Files.syncFileSystem(at: path) }
-            result.withLock { $0 = outcome }
-        }
-    }
-
-    func wait() throws {
-        done.wait()
-        do {
-            try result.withLock { $0 }?.get()
-        } catch {
-            throw Failure("write", "the pod's files", error)
         }
     }
 }

@@ -25,7 +25,7 @@ struct Start: ~Copyable {
             uidBase: configuration.uidBase, uidCount: configuration.uidCount, layers: layers, newLayer: newLayer,
             sound: sound, soundPolicy: configuration.soundPolicy)
         try pod.save(state)
-        let supervisor = try SupervisorProcess(for: pod)
+        let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run)
         state.supervisor = supervisor.process
         // From here on another runtime is told that the pod is taken.
         try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: supervisor.process.pid))
@@ -79,8 +79,8 @@ struct Start: ~Copyable {
     }
 
     /// Has the supervisor start or restore the pod's processes.
-    mutating func perform(_ job: SupervisorProcess.Job, _ pod: inout PodRuntime) throws {
-        guard let process = try supervisor?.perform(job) else {
+    mutating func perform(_ pod: inout PodRuntime) throws {
+        guard let process = try supervisor?.perform() else {
             preconditionFailure("the supervisor starts with this value")
         }
         state.initProcess = process

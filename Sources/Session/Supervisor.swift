@@ -5,7 +5,7 @@ internal import LinuxSystem
 public import Pod
 internal import SystemPackage
 
-/// What a pod's supervisor does: starts the pod through runc, then watches over it. Restarts the broker when it dies,
+/// What a pod's supervisor does: starts the pod through runc or restores it through CRIU, then watches over it. Restarts the broker when it dies,
 /// ends what is left when the pod's first process has ended, and puts things right when an engine was killed at work.
 /// It may itself be killed at any time; the next command starts another.
 public final class Supervisor {
@@ -22,35 +22,41 @@ public final class Supervisor {
         self.runtime = runtime
     }
 
-    /// Starts the pod as it is told on its job descriptor, then watches. Returns when there is nothing left to watch.
-    public func startAndWatch() throws {
-        try Namespaces.becomeSubreaper()
-        let jobs = OwnedDescriptor(adopting: SupervisorProcess.jobNumber)
-        let answers = OwnedDescriptor(adopting: SupervisorProcess.answerNumber)
-        // Days may pass between: a suspended laptop. The end of the pipe tells when the engine is gone.
-        guard let line = Wait.line(from: jobs.number, milliseconds: 3_600_000),
-            let job = SupervisorProcess.Job(rawValue: line)
-        else { return }
-        let answer: String
-        do {
-            let process = try perform(job)
-            answer = "OK \(process.pid) \(process.startTime)\n"
-        } catch {
-            answer = "ERR \(Failure.oneLine("\(error)"))\n"
-        }
-        // From here on the lock is the engine's alone.
-        close(SupervisorProcess.lockNumber)
-        _ = Array(answer.utf8).withUnsafeBytes { write(answers.number, $0.baseAddress, $0.count) }
-        if answer.hasPrefix("OK") { try watch() }
+    /// What a new supervisor begins with.
+    public enum Job: String, Sendable {
+        case run, restore
     }
 
-    private func perform(_ job: SupervisorProcess.Job) throws -> ProcessIdentity {
-        let runc = Runc(folder: folder, criu: try Criu.find().program)
-        switch job {
-        case .run: return try runc.run(keeping: SupervisorProcess.lockNumber)
-        case .restore:
-            let images = ImageFolder(folder: folder)
-            return try runc.restore(images: images.dump, work: images.work, keeping: SupervisorProcess.lockNumber)
+    /// Starts or restores the pod when it gets the word, then watches. Returns when there is nothing left to watch.
+    public func startAndWatch(_ job: Job) throws {
+        try Namespaces.becomeSubreaper()
+        let engine = SupervisorProcess.Engine()
+        if start(job, for: engine) { try watch() }
+    }
+
+    /// True when it runs. The engine is told.
+    private func start(_ job: Job, for engine: borrowing SupervisorProcess.Engine) -> Bool {
+        let lock = SupervisorProcess.lockNumber
+        var isTold = false
+        do {
+            switch job {
+            case .run:
+                isTold = engine.waitForWord()
+                guard isTold else { return false }
+                engine.answer(.success(try Runc(folder: folder).run(keeping: lock)))
+            case .restore:
+                // Takes its time to start, which is there as long as the files are not.
+                let restore = try Criu.Restore(of: folder, by: Criu.find(), keeping: lock)
+                isTold = engine.waitForWord()
+                guard isTold else { return false }
+                let images = ImageFolder(folder: folder)
+                // Before CRIU is waited for, which is done but not gone.
+                engine.answer(.success(try restore.perform(from: images.forCriu)))
+            }
+            return true
+        } catch {
+            if isTold || engine.waitForWord() { engine.answer(.failure(error)) }
+            return false
         }
     }
 

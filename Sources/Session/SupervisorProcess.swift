@@ -6,42 +6,39 @@ internal import SystemPackage
 
 /// The pod's supervisor, `mediapod _supervise`, as the one who starts it sees it.
 ///
-/// It is runc's parent, and by PR_SET_CHILD_SUBREAPER the parent of the pod's first process: so it hears how that ended.
+/// It is the parent of runc and CRIU, and by PR_SET_CHILD_SUBREAPER the parent of the pod's first process: so it hears how that ended.
 struct SupervisorProcess: ~Copyable {
     let process: ProcessIdentity
-    private let jobs: OwnedDescriptor
+    private let job: Supervisor.Job
+    private let begin: OwnedDescriptor
     private let answers: OwnedDescriptor
 
-    /// Descriptors of the supervisor: the pod's lock, what it is to do, what became of it.
+    /// Descriptors of the supervisor: the pod's lock, the word to begin, what became of it.
     static let lockNumber: Int32 = 3
-    static let jobNumber: Int32 = 4
+    static let beginNumber: Int32 = 4
     static let answerNumber: Int32 = 5
 
-    /// What it is told to do, a line.
-    enum Job: String {
-        case run, restore
-    }
-
     /// Starts one that waits for its job.
-    init(for pod: borrowing PodRuntime) throws {
-        let jobEnds = try PipeEnds()
+    init(for pod: borrowing PodRuntime, to job: Supervisor.Job) throws {
+        self.job = job
+        let beginEnds = try PipeEnds()
         let answerEnds = try PipeEnds()
-        var launch = try Self.launch(for: pod, arguments: [])
+        var launch = try Self.launch(for: pod, arguments: ["--job", job.rawValue])
         let log = try attempt("make", pod.folder.supervisorLog.string) { () throws(Errno) in
             try Files.openLog(pod.folder.supervisorLog)
         }
         launch.give(log.number, as: 2)
         launch.give(pod.lock.descriptor, as: Self.lockNumber)
-        launch.give(jobEnds.read.number, as: Self.jobNumber)
+        launch.give(beginEnds.read.number, as: Self.beginNumber)
         launch.give(answerEnds.write.number, as: Self.answerNumber)
         process = try Self.start(launch)
-        jobs = jobEnds.closingRead()
+        begin = beginEnds.closingRead()
         answers = answerEnds.closingWrite()
     }
 
     /// Starts one for a pod that runs already, whose supervisor is gone.
     static func adopt(_ pod: borrowing PodRuntime) throws -> ProcessIdentity {
-        var launch = try launch(for: pod, arguments: ["--adopt"])
+        var launch = try launch(for: pod, arguments: [])
         let log = try attempt("make", pod.folder.supervisorLog.string) { () throws(Errno) in
             try Files.openLog(pod.folder.supervisorLog)
         }
@@ -65,18 +62,47 @@ struct SupervisorProcess: ~Copyable {
         return process
     }
 
-    /// Has it start the pod, and gives the pod's first process. Throws what runc or CRIU said.
-    func perform(_ job: Job) throws -> ProcessIdentity {
+    /// Has it do its job, now that all is there, and gives the pod's first process. Throws what runc or CRIU said.
+    func perform() throws -> ProcessIdentity {
         try attempt("start", "the pod's supervisor") { () throws(Errno) in
-            let bytes = Array((job.rawValue + "\n").utf8)
-            try retrying { write(jobs.number, bytes, bytes.count) }
+            let bytes = Array("go\n".utf8)
+            try retrying { write(begin.number, bytes, bytes.count) }
         }
-        // Runc has its own patience.
+        // Runc and CRIU have their own patience.
         let answer = Wait.line(from: answers.number, milliseconds: 660_000) ?? "ERR the supervisor ended"
         let words = answer.split(separator: " ")
         if words.count == 3, words[0] == "OK", let pid = Int32(words[1]), let start = UInt64(words[2]) {
             return ProcessIdentity(pid: pid, startTime: start)
         }
-        throw Runc.Problem(description: String(answer.dropFirst(4)))
+        let reason = String(answer.dropFirst(4))
+        switch job {
+        case .run: throw Runc.Problem(description: reason)
+        case .restore: throw Criu.Problem(description: reason)
+        }
+    }
+}
+
+extension SupervisorProcess {
+    /// The engine, as the supervisor that it started sees it.
+    struct Engine: ~Copyable {
+        private let begin = OwnedDescriptor(adopting: beginNumber)
+        private let answers = OwnedDescriptor(adopting: answerNumber)
+
+        /// False when the engine is gone.
+        func waitForWord() -> Bool {
+            // Days may pass between: a suspended laptop. The end of the pipe tells when the engine is gone.
+            Wait.line(from: begin.number, milliseconds: 3_600_000) != nil
+        }
+
+        /// Tells how the start went. From here on the lock is the engine's alone.
+        func answer(_ outcome: Result<ProcessIdentity, any Error>) {
+            let line =
+                switch outcome {
+                case .success(let process): "OK \(process.pid) \(process.startTime)\n"
+                case .failure(let error): "ERR \(Failure.oneLine("\(error)"))\n"
+                }
+            close(lockNumber)
+            _ = Array(line.utf8).withUnsafeBytes { write(answers.number, $0.baseAddress, $0.count) }
+        }
     }
 }

@@ -13,7 +13,7 @@ enum Teardown {
     /// - Parameter supervisor: false when the caller is the supervisor.
     static func run(_ pod: borrowing PodRuntime, supervisor: Bool = true) throws {
         let folder = pod.folder
-        let cgroup = Cgroup(path: "/mediapod/\(folder.containerID)")
+        let cgroup = Cgroup(path: folder.cgroupPath)
         if let state = pod.state {
             if supervisor, let process = state.supervisor, process != .current {
                 process.end(with: SIGKILL, patienceMilliseconds: 5000)
@@ -24,9 +24,7 @@ enum Teardown {
             throw Failure("end", "pod \(folder.name)", "a process of it cannot be killed; it hangs in the kernel")
         }
         _ = pod.state?.initProcess?.waitForEnd(milliseconds: 5000)
-        if let criu = try? Criu.find() {
-            try Runc(folder: folder, criu: criu.program).delete(keeping: pod.lock.descriptor)
-        }
+        try Runc(folder: folder).delete(keeping: pod.lock.descriptor)
         cgroup.remove()
         try unmount(folder)
         try removeFiles(folder)

@@ -8,7 +8,7 @@ internal import SoundLab
 internal import SystemPackage
 
 /// `criu dump` and `criu restore` of a running pod, without runc and without our engine: what a suspend and a resume
-/// cannot be faster than. CRIU is told what runc tells it, and writes to memory, as it does for us.
+/// cannot be faster than. CRIU is told what our engine tells it, and writes to memory, as it does for us.
 struct BareCriu {
     private let program: FilePath
     private let host: LabHost
@@ -26,7 +26,7 @@ struct BareCriu {
         program = try Criu.find().program
         self.host = host
         folder = RuntimeFolder(host.runtime).pod(pod)
-        cgroup = Cgroup(path: "/mediapod/\(folder.containerID)")
+        cgroup = Cgroup(path: folder.cgroupPath)
         images = scratch.appending("bare-images")
         try attempt("make", images.string) { () throws(Errno) in try Files.ensureFolder(images, mode: 0o700) }
     }
@@ -38,7 +38,7 @@ struct BareCriu {
         guard let first = state?.initProcess, let supervisor = state?.supervisor, let freezer = cgroup.freezer else {
             throw Failure("bare CRIU", "pod \(folder.name)", "it is not running")
         }
-        let mounts = try externalMounts(of: first.pid)
+        let mounts = try ExternalMount.all(of: first, folder)
         _ = try attempt("mount", images.string) { () throws(Errno) in
             try retrying { mount("bare", images.string, "tmpfs", 0, "mode=711") }
         }
@@ -57,11 +57,11 @@ struct BareCriu {
 
         let dump = try time(
             ["dump", "--tree", "\(first.pid)", "--leave-running", "--freeze-cgroup", freezer.string]
-                + mounts.flatMap { ["--external", "mnt[\($0.place)]:\($0.place)"] }, log: "dump.log")
+                + mounts.flatMap { ["--external", $0.whenDumped] }, log: "dump.log")
         guard cgroup.killAll() else { throw Failure("end", "pod \(folder.name)", "its processes do not end") }
         let restore = try time(
             ["restore", "--restore-detached"]
-                + mounts.flatMap { ["--external", "mnt[\($0.place)]:\($0.source)"] }, log: "restore.log")
+                + mounts.flatMap { ["--external", $0.whenRestored] }, log: "restore.log")
         guard !cgroup.processes.isEmpty else {
             throw Failure("bare CRIU", "pod \(folder.name)", "nothing runs after the restore")
         }
@@ -71,7 +71,7 @@ struct BareCriu {
     /// Runs CRIU with what is common to both and gives its time from start to end, ms.
     private func time(_ arguments: [String], log: String) throws -> Double {
         let common = [
-            "--config", folder.criuConfiguration.string, "--images-dir", images.string, "--log-file", log, "-v4",
+            "--network-lock", "nftables", "--images-dir", images.string, "--log-file", log, "-v4",
             "--tcp-established", "--ext-unix-sk", "--file-locks", "--manage-cgroups=soft", "--empty-ns", "net",
             "--root", folder.root.string,
         ]
@@ -89,31 +89,5 @@ struct BareCriu {
             throw Failure("criu \(arguments[0])", "pod \(folder.name)", reason)
         }
         return Double(ended - started) / 1e6
-    }
-
-    private struct ExternalMount {
-        /// In the pod.
-        var place: String
-        /// On the host.
-        var source: String
-    }
-
-    /// The mounts that come from outside: each shows but a part of its file system. /proc/sys is the pod's own.
-    private func externalMounts(of pid: Int32) throws -> [ExternalMount] {
-        let text = try attempt("read", "/proc/\(pid)/mountinfo") { () throws(Errno) in
-            try Files.text(FilePath("/proc/\(pid)/mountinfo"))
-        }
-        // "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS... - TYPE SOURCE SUPEROPTIONS"
-        return text.split(separator: "\n").compactMap { line in
-            let fields = line.split(separator: " ").map(String.init)
-            guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 1, dash > 4, fields[3] != "/" else {
-                return nil
-            }
-            switch fields[dash + 1] {
-            case "proc": return nil
-            case "devtmpfs": return ExternalMount(place: fields[4], source: "/dev" + fields[3])
-            default: return ExternalMount(place: fields[4], source: folder.guest.string)
-            }
-        }
     }
 }

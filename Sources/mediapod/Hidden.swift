@@ -17,13 +17,17 @@ struct Supervise: ParsableCommand {
     @Option(help: "The device's folder.")
     var device: String
 
-    @Flag(help: "The pod runs already.")
-    var adopt = false
+    @Option(help: "How the pod is started, run or restore; without it runs already.")
+    var job: String?
 
     func run() throws {
         let store = try Device.open(FilePath(device)).pod(name)
         let supervisor = Supervisor(store: store, runtime: .ofThisHost)
-        if adopt { try supervisor.watch() } else { try supervisor.startAndWatch() }
+        if let job = job.flatMap(Supervisor.Job.init(rawValue:)) {
+            try supervisor.startAndWatch(job)
+        } else {
+            try supervisor.watch()
+        }
     }
 }
 

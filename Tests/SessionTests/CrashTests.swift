@@ -106,7 +106,7 @@ extension SessionTests {
         @Test func aFrozenPodWhoseEngineWasKilledWakesUpByItself() throws {
             let hosts = try TestHosts()
             try hosts.a.up()
-            try kill(["suspend", TestHosts.pod], on: hosts.a, afterMilliseconds: 120)
+            try kill(["suspend", TestHosts.pod], on: hosts.a, afterMilliseconds: 60)
             let state = hosts.a.runtime.appending("pods/p/state.json")
             let settled = Wait.until(milliseconds: 15_000) {
                 guard let text = try? Files.text(state) else { return true }

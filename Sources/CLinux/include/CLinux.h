@@ -28,6 +28,8 @@ ssize_t csys_receive(int socket, void *bytes, size_t capacity, int *fds, size_t 
 int csys_peer_credentials(int socket, uid_t *uid, gid_t *gid, pid_t *pid);
 
 int csys_unix_socket(int type);
+/// Two connected sockets, close-on-exec.
+int csys_socket_pair(int type, int ends[2]);
 int csys_unix_bind(int socket, const char *path);
 int csys_unix_connect(int socket, const char *path);
 

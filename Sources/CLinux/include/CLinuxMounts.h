@@ -35,9 +35,12 @@ int csys_loop_attach(int file, int *number);
 /// A user namespace whose ids 0 ..< count are `base` ..< base + count of this one.
 int csys_user_namespace(uint32_t base, uint32_t count);
 
-/// Enters the network namespace of `pid` for good (the calling thread), brings its loopback up, and allows what programs
-/// expect of a machine of their own: low ports and ping for all.
+/// In the network namespace of `pid`: brings the loopback up, and allows what programs expect of a machine of their own,
+/// low ports and ping for all.
 int csys_prepare_network(pid_t pid);
+
+/// MOUNT_ATTR_NODEV: device nodes in it are just names.
+static const unsigned int csys_mount_nodev = 0x4;
 
 /// O_PATH, which Swift does not see.
 static const int csys_path_only = 010000000;

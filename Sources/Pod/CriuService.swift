@@ -1,0 +1,68 @@
+internal import Glibc
+internal import LinuxSystem
+internal import SystemPackage
+
+/// One CRIU process that takes one request over a socket, as runc drives it (`criu swrk`). What it has to be told of on
+/// its way it asks, without a program of ours having to be started for it.
+struct CriuService: ~Copyable {
+    private let socket: OwnedDescriptor
+    private let process: LaunchedProcess
+
+    /// The child's descriptors.
+    private static let socketNumber: Int32 = 3
+    private static let lockNumber: Int32 = 100
+
+    /// Starts it; it waits for its request.
+    ///
+    /// - Parameter lock: the pod's. What a killed engine leaves running here is still changing the pod: the lock stays
+    ///   taken until it is done.
+    init(_ criu: Criu, keeping lock: Int32) throws {
+        let ends = try attempt("make", "a socket for CRIU") { () throws(Errno) in
+            try UnixSocket.pair(kind: .sequentialPacket)
+        }
+        var launch = Launch(criu.program, ["swrk", "\(Self.socketNumber)"])
+        launch.give(ends.second.number, as: Self.socketNumber)
+        launch.give(lock, as: Self.lockNumber)
+        process = try launch.start()
+        socket = ends.keepingFirst()
+    }
+
+    /// How long CRIU may say nothing, ms. It moves some 600 MB a second; a pod that needs longer than this is stuck.
+    private static let patience = 600_000
+
+    deinit {
+        // One that still waits for something finds the socket closed, and undoes what it did.
+        shutdown(socket.number, Int32(SHUT_RDWR))
+        _ = process.wait()
+    }
+
+    /// Sends the request and waits for CRIU to say that it is done; `prepare` is called when a restored pod's namespaces
+    /// are there and its processes not yet, with the first process. Gives the first process of a restored pod.
+    func perform(_ request: CriuRequest, prepare: (Int32) throws -> Void = { _ in }) throws -> Int32? {
+        try send(request)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
+        defer { buffer.deallocate() }
+        while Wait.readable(socket.number, milliseconds: Self.patience) {
+            switch PacketSocket.receive(from: socket.number, into: buffer) {
+            case .nothing: continue
+            case .closed: throw Criu.Problem(description: "CRIU ended without a word")
+            case .message(let count, _):
+                switch CriuAnswer(Array(buffer[..<count])[...]) {
+                case .done(let pid): return pid
+                case .failed(let reason): throw Criu.Problem(description: reason ?? "CRIU failed and did not say why")
+                case .notification(let script, let pid):
+                    if script == "setup-namespaces", let pid { try prepare(pid) }
+                    try send(CriuRequest(kind: .notify))
+                case nil: throw Criu.Problem(description: "CRIU's answer makes no sense; is it of another version?")
+                }
+            }
+        }
+        process.identity?.end(with: SIGTERM, patienceMilliseconds: 2000)
+        throw Criu.Problem(description: "CRIU said nothing for \(Self.patience / 1000) s")
+    }
+
+    private func send(_ request: CriuRequest) throws {
+        let sent = request.bytes.withUnsafeBytes { PacketSocket.send($0, to: socket.number) }
+        guard sent else { throw Criu.Problem(description: "CRIU takes no request") }
+    }
+}
