@@ -27,11 +27,13 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
     public var streamBytes: UInt64
     public var streamSHA256: String
     public var sound: SoundRecords
+    /// Files that its programs had mapped, by their paths in the pod: to be read ahead at a resume.
+    public var mappedFiles: [String]?
 
     public init(
         number: Int, hostname: String, kernel: String, criuVersion: String, base: String, layers: [Int],
         filters: [String], imageBytes: UInt64, streamBytes: UInt64, streamSHA256: String, sound: SoundRecords,
-        id: UUID = UUID(), createdAt: Date = Date()
+        mappedFiles: [String]? = nil, id: UUID = UUID(), createdAt: Date = Date()
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -47,6 +49,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         self.streamBytes = streamBytes
         self.streamSHA256 = streamSHA256
         self.sound = sound
+        self.mappedFiles = mappedFiles
     }
 
     enum CodingKeys: String, CodingKey {
@@ -56,6 +59,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
         case streamSHA256 = "stream_sha256"
+        case mappedFiles = "mapped_files"
         case id, number, hostname, kernel, base, layers, filters, sound
     }
 }

@@ -76,6 +76,8 @@ extension Session {
         let reading = Reading(manifest, of: store, into: images.dump)
         try start.startBroker(&pod, records: manifest.sound)
         try start.prepare(pod, fresh: false)
+        let readAhead = MappedFiles.ReadAhead(manifest.mappedFiles ?? [], in: pod.folder.root)
+        defer { withExtendedLifetime(readAhead) {} }
         report.prepare = watch.lap()
 
         observer.stage("reading the session")

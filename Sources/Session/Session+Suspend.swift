@@ -119,6 +119,7 @@ private struct Suspend {
         let sync = Background {
             try attempt("write", "the pod's files") { () throws(Errno) in try Files.syncFileSystem(at: layer) }
         }
+        let mapped = Background { [cgroup] in MappedFiles.list(in: cgroup) }
         AttachedPrograms(folder: folder).release()
         let records = try sound.detach()
         report.sound += watch.lap()
@@ -141,19 +142,19 @@ private struct Suspend {
 
         observer.stage("syncing the device")
         try sync.value()
-        try writer.commit(try manifest(writer.number, records, summary))
+        try writer.commit(try manifest(writer.number, records, summary, try mapped.value()))
         report.sync = watch.lap()
         report.total = watch.total
     }
 
-    private func manifest(_ number: Int, _ records: SoundRecords, _ summary: SessionStream.Summary) throws
-        -> SessionManifest
-    {
+    private func manifest(
+        _ number: Int, _ records: SoundRecords, _ summary: SessionStream.Summary, _ mappedFiles: [String]
+    ) throws -> SessionManifest {
         SessionManifest(
             number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: try criu.version(),
             base: try store.configuration().base, layers: state.layers, filters: summary.filters,
             imageBytes: summary.imageBytes, streamBytes: summary.streamBytes, streamSHA256: summary.sha256,
-            sound: records)
+            sound: records, mappedFiles: mappedFiles)
     }
 
     private func stopIfInterrupted() throws {

@@ -1,0 +1,77 @@
+internal import Glibc
+internal import LinuxSystem
+internal import Synchronization
+public import SystemPackage
+
+/// The files that a pod's programs have mapped: programs, libraries, tables. A restore opens every one of them, and what
+/// it restores needs their pages next; on a host that has just mounted the pod's files none of it is in memory.
+public enum MappedFiles {
+    /// How many are remembered at most.
+    public static let limit = 1000
+
+    /// Their paths in the pod, sorted. What the names say is the pod's word, good for nothing but reading ahead.
+    public static func list(in cgroup: Cgroup) -> [String] {
+        var found: Set<String> = []
+        for process in cgroup.processes {
+            guard let text = try? Files.text(FilePath("/proc/\(process)/maps"), limit: 4 << 20) else { continue }
+            found.formUnion(paths(in: text))
+            if found.count >= limit { break }
+        }
+        return Array(found.sorted().prefix(limit))
+    }
+
+    /// The files in a `/proc/PID/maps` (proc(5): "address perms offset dev inode pathname"), as often as they stand there.
+    package static func paths(in maps: String) -> [String] {
+        maps.split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
+            // Shared memory and what was removed is gone with the host; "\" begins what the kernel could not print.
+            // The last one keeps the spaces before it.
+            guard fields.count == 6, fields[4] != "0", let path = fields.last?.drop(while: { $0 == " " }),
+                path.hasPrefix("/"),
+                !path.hasSuffix(" (deleted)"), !path.contains("\\"),
+                path.utf8.count <= 4096
+            else { return nil }
+            return String(path)
+        }
+    }
+
+    /// Has the kernel read files into its page cache, on a thread of its own, until this value goes.
+    public final class ReadAhead: Sendable {
+        private let thread = DoneSignal()
+        private let isOver = Atomic(false)
+
+        /// Bytes of one file, and of all. The programs of a large desktop go on before all of it is read.
+        private static let fileLimit = 16 << 20
+        private static let totalLimit = 256 << 20
+
+        /// - Parameters:
+        ///   - paths: in the pod; one that is not there, or leads out of it, or is no ordinary file, is passed over.
+        ///   - root: where the pod's files are mounted.
+        public init(_ paths: [String], in root: FilePath) {
+            thread.run { [unowned self] in
+                guard let root = try? RootedFolder(root) else { return }
+                var left = Self.totalLimit
+                for path in paths.prefix(MappedFiles.limit) where left > 0 {
+                    guard !isOver.load(ordering: .relaxed) else { return }
+                    left -= Self.read(FilePath(path), in: root)
+                }
+            }
+        }
+
+        deinit {
+            isOver.store(true, ordering: .relaxed)
+            thread.wait()
+        }
+
+        /// Bytes that the kernel was asked for.
+        private static func read(_ path: FilePath, in root: borrowing RootedFolder) -> Int {
+            var status = stat()
+            guard let file = try? root.open(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY),
+                fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG
+            else { return 0 }
+            let bytes = min(Int(status.st_size), fileLimit)
+            posix_fadvise(file.number, 0, bytes, POSIX_FADV_WILLNEED)
+            return bytes
+        }
+    }
+}
