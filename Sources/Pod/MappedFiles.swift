@@ -38,7 +38,10 @@ public enum MappedFiles {
     /// Has the kernel read files into its page cache, on a thread of its own, until this value goes.
     public final class ReadAhead: Sendable {
         private let thread = DoneSignal()
-        private let isOver = Atomic(false)
+        private let end = End()
+
+        /// Not in this object itself, whose last reference may be going while the thread still looks.
+        private final class End: Sendable { let isCome = Atomic(false) }
 
         /// Bytes of one file, and of all. The programs of a large desktop go on before all of it is read.
         private static let fileLimit = 16 << 20
@@ -48,18 +51,18 @@ public enum MappedFiles {
         ///   - paths: in the pod; one that is not there, or leads out of it, or is no ordinary file, is passed over.
         ///   - root: where the pod's files are mounted.
         public init(_ paths: [String], in root: FilePath) {
-            thread.run { [unowned self] in
+            thread.run { [end] in
                 guard let root = try? RootedFolder(root) else { return }
                 var left = Self.totalLimit
                 for path in paths.prefix(MappedFiles.limit) where left > 0 {
-                    guard !isOver.load(ordering: .relaxed) else { return }
+                    guard !end.isCome.load(ordering: .relaxed) else { return }
                     left -= Self.read(FilePath(path), in: root)
                 }
             }
         }
 
         deinit {
-            isOver.store(true, ordering: .relaxed)
+            end.isCome.store(true, ordering: .relaxed)
             thread.wait()
         }
 

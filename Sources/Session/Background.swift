@@ -3,14 +3,16 @@ internal import Synchronization
 
 /// Work on a thread of its own beside what this one does. Whoever starts it waits for it: it never outlives this value.
 final class Background<Value: Sendable>: Sendable {
-    private let outcome = Mutex<Result<Value, any Error>?>(nil)
+    private let outcome = Outcome()
     private let thread = DoneSignal()
 
+    /// Not in this object itself, whose last reference may be going while the thread is at work.
+    private final class Outcome: Sendable { let result = Mutex<Result<Value, any Error>?>(nil) }
+
     init(_ work: @escaping @Sendable () throws -> Value) {
-        // Not the value itself: its last reference must not go on its own thread.
-        thread.run { [unowned self] in
+        thread.run { [outcome] in
             let result = Result { try work() }
-            outcome.withLock { $0 = result }
+            outcome.result.withLock { $0 = result }
         }
     }
 
@@ -20,12 +22,12 @@ final class Background<Value: Sendable>: Sendable {
     ///
     /// - Parameter meanwhile: called some twenty times a second as long as it takes.
     func value(_ meanwhile: () -> Void = {}) throws -> Value {
-        while outcome.withLock({ $0 == nil }) {
+        while outcome.result.withLock({ $0 == nil }) {
             meanwhile()
-            _ = Wait.until(milliseconds: 50) { outcome.withLock { $0 != nil } }
+            _ = Wait.until(milliseconds: 50) { outcome.result.withLock { $0 != nil } }
         }
         thread.wait()
-        guard let result = outcome.withLock({ $0 }) else { preconditionFailure("its thread has ended") }
+        guard let result = outcome.result.withLock({ $0 }) else { preconditionFailure("its thread has ended") }
         return try result.get()
     }
 }
