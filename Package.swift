@@ -103,7 +103,8 @@ let package = Package(
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CLI", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundLab", argumentParser, systemPackage,
+                "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundLab", argumentParser,
+                systemPackage,
             ],
             swiftSettings: strict),
 

@@ -1,3 +1,4 @@
+internal import DeviceStore
 internal import FoundationEssentials
 internal import Glibc
 internal import LinuxSystem
@@ -15,6 +16,7 @@ struct BareCriu {
     private let folder: PodFolder
     private let cgroup: Cgroup
     private let images: FilePath
+    private let store: PodStore
 
     /// How long one dump and one restore of the same pod took, ms.
     struct Times {
@@ -28,6 +30,7 @@ struct BareCriu {
         folder = RuntimeFolder(host.runtime).pod(pod)
         cgroup = Cgroup(path: folder.cgroupPath)
         images = scratch.appending("bare-images")
+        store = try Device.open(host.device).pod(pod)
         try attempt("make", images.string) { () throws(Errno) in try Files.ensureFolder(images, mode: 0o700) }
     }
 
@@ -35,7 +38,9 @@ struct BareCriu {
     /// what is left of it on the host is the engine's to clear away.
     func measure() throws -> Times {
         let state = try PodRuntime.readState(folder)
-        guard let first = state?.initProcess, let supervisor = state?.supervisor, let freezer = cgroup.freezer else {
+        guard let state, let first = state.initProcess, let supervisor = state.supervisor,
+            let freezer = cgroup.freezer
+        else {
             throw Failure("bare CRIU", "pod \(folder.name)", "it is not running")
         }
         let mounts = try ExternalMount.all(of: first, folder)
@@ -59,6 +64,7 @@ struct BareCriu {
             ["dump", "--tree", "\(first.pid)", "--leave-running", "--freeze-cgroup", freezer.string]
                 + mounts.flatMap { ["--external", $0.whenDumped] }, log: "dump.log")
         guard cgroup.killAll() else { throw Failure("end", "pod \(folder.name)", "its processes do not end") }
+        try mountAnew(state)
         let restore = try time(
             ["restore", "--restore-detached"]
                 + mounts.flatMap { ["--external", $0.whenRestored] }, log: "restore.log")
@@ -66,6 +72,15 @@ struct BareCriu {
             throw Failure("bare CRIU", "pod \(folder.name)", "nothing runs after the restore")
         }
         return Times(dump: dump, restore: restore)
+    }
+
+    /// On the host that it moves to, a pod's files have just been mounted, and none of them is in memory.
+    private func mountAnew(_ state: RuntimeState) throws {
+        try PodFileSystem.unmount(in: folder)
+        try PodFileSystem(
+            image: store.device.basePath(try store.configuration().base),
+            layers: state.layers.map { store.layerFolder($0) }, uidBase: state.uidBase, uidCount: state.uidCount
+        ).mount(in: folder)
     }
 
     /// Runs CRIU with what is common to both and gives its time from start to end, ms.
