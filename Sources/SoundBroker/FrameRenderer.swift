@@ -43,7 +43,7 @@ final class ConvertingRenderer: FrameRenderer {
     private static let chunk = 1024
 
     private let ring: FrameRing
-    private let converter: RateConverter
+    private let converter: any RateConverter
     private let channels: Int
     private let sinkRate: UInt32
     /// The first frame of the block at which rendering began, and the frames of that block's output that had
@@ -66,20 +66,23 @@ final class ConvertingRenderer: FrameRenderer {
     /// Begins at `position`; `base` is where the run began, before which there is nothing to pre-roll.
     init(
         ring: FrameRing, from streamRate: UInt32, to sinkRate: UInt32, channels: Int, position: StreamPosition,
-        base: UInt64, quality: RateConverter.Quality
-    ) throws(RateConverter.Failure) {
+        base: UInt64, kind: ConverterKind
+    ) throws(ConverterFailure) {
         let ratio = RateRatio(from: streamRate, to: sinkRate)
         self.ring = ring
         self.channels = channels
         self.sinkRate = sinkRate
-        converter = try RateConverter(ratio: ratio, channels: channels, quality: quality)
+        converter = try kind.make(ratio: ratio, channels: channels)
         // A phase that counts another sink's frames becomes a place between two of ours, rounded to a frame.
         let sameRate = position.rate == sinkRate && Int(position.phase) < ratio.output
         start = sameRate ? position.frame : position.wholeFrames(streamRate: streamRate)
         startPhase = sameRate ? Int(position.phase) : 0
-        let preroll = start >= base && start - base >= UInt64(ratio.input) ? ratio.input : 0
-        next = start - UInt64(preroll)
-        skip = (preroll > 0 ? ratio.output : 0) + startPhase
+        // As many whole blocks as there are since the run began; before that there was silence, which a converter
+        // begins with.
+        let blocks = start >= base ? Int(min((start - base) / UInt64(ratio.input), 1 << 32)) : 0
+        let preroll = min(converter.prerollFrames / ratio.input, blocks)
+        next = start - UInt64(preroll * ratio.input)
+        skip = preroll * ratio.output + startPhase
         integers = [Int16](repeating: 0, count: Self.chunk * channels)
         staged = [Float](repeating: 0, count: Self.chunk * channels)
         discarded = [Float](repeating: 0, count: Self.chunk * channels)

@@ -11,7 +11,7 @@ final class PlaybackStream {
     let id: StreamID
     let program: String
     private let log: Logger
-    private let quality: RateConverter.Quality
+    private let converter: ConverterKind
 
     private(set) var configuration: StreamConfiguration?
     private var ring: FrameRing?
@@ -44,10 +44,10 @@ final class PlaybackStream {
     /// Positions stay below this, so that no sum of theirs overflows: 700,000 years at 192 kHz.
     private static let endOfTime: UInt64 = 1 << 62
 
-    init(id: StreamID, program: String, quality: RateConverter.Quality, log: Logger) {
+    init(id: StreamID, program: String, converter: ConverterKind, log: Logger) {
         self.id = id
         self.program = program
-        self.quality = quality
+        self.converter = converter
         self.log = log
     }
 
@@ -162,9 +162,9 @@ final class PlaybackStream {
             do {
                 renderer = try ConvertingRenderer(
                     ring: ring, from: configuration.rate, to: sinkRate, channels: Int(configuration.channels),
-                    position: position, base: base, quality: quality)
+                    position: position, base: base, kind: converter)
             } catch {
-                log.error("stream \(id) of \(program): no memory for a rate converter; it stays silent")
+                log.error("stream \(id) of \(program): \(error); it stays silent")
                 return
             }
         }

@@ -170,7 +170,7 @@ public final class SoundBroker {
         guard streams.count < Self.maximumStreams else {
             return Refusal(error: EBUSY, reason: "\(streams.count) streams are open already")
         }
-        let stream = PlaybackStream(id: id, program: program, quality: .medium, log: log)
+        let stream = PlaybackStream(id: id, program: program, converter: .standard, log: log)
         stream.onViolation = { [weak self] reason in
             self?.violations.append((id, reason))
             self?.violationTimer?.set(nanoseconds: 0)

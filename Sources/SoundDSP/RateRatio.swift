@@ -2,7 +2,7 @@
 ///
 /// 44.1 kHz to 48 kHz is 147 to 160. At the end of each such block a converter stands exactly between two
 /// frames on both sides, which is why a fresh one can take over there.
-public struct RateRatio: Sendable, Equatable {
+public struct RateRatio: Sendable, Hashable, CustomStringConvertible {
     /// Frames of a block at the source's rate.
     public let input: Int
     /// Frames of the same block at the sink's rate.
@@ -18,4 +18,13 @@ public struct RateRatio: Sendable, Equatable {
     }
 
     public var isIdentity: Bool { input == output }
+
+    /// Input frames for each output frame where the rate falls, 1 where it rises: by so much a filter that keeps
+    /// below the lower rate's Nyquist frequency is longer, in input frames.
+    var stretch: Double { max(1, Double(input) / Double(output)) }
+
+    /// The shortest whole number of blocks, in input frames, that holds `frames`.
+    func wholeBlocks(holding frames: Int) -> Int { (frames + input - 1) / input * input }
+
+    public var description: String { "\(input):\(output)" }
 }

@@ -1,38 +1,22 @@
-/// How one sample lies in memory.
-public enum SampleFormat: Sendable, Equatable {
-    /// 16-bit signed integers, little-endian.
+/// How one sample lies in memory: little-endian, signed, full scale at the type's own limits.
+public enum SampleFormat: Sendable, Equatable, CaseIterable {
+    /// 16-bit integers. ALSA's S16_LE.
     case s16
-    /// 32-bit floating point, full scale ±1.
+    /// 24-bit integers in three bytes. ALSA's S24_3LE.
+    case s24Packed
+    /// 24-bit integers in the low three bytes of four; the top byte may hold anything. ALSA's S24_LE.
+    case s24
+    /// 32-bit integers. ALSA's S32_LE.
+    case s32
+    /// 32-bit floating point, full scale ±1. ALSA's FLOAT_LE.
     case float32
 
+    /// Bytes of one sample.
     public var bytes: Int {
         switch self {
         case .s16: 2
-        case .float32: 4
-        }
-    }
-}
-
-/// Conversions between sample formats. RT safe.
-public enum SampleConversion {
-    /// One step of a 16-bit sample in floating point. 32768, a power of two, so that the way there and back
-    /// changes nothing.
-    private static let s16Scale: Float = 32768
-
-    public static func s16ToFloat(
-        _ source: UnsafePointer<Int16>, _ target: UnsafeMutablePointer<Float>, count: Int
-    ) {
-        for index in 0..<count { target[index] = Float(source[index]) * (1 / s16Scale) }
-    }
-
-    /// Rounds to the nearest step and saturates; not-a-number becomes silence.
-    public static func floatToS16(
-        _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Int16>, count: Int
-    ) {
-        for index in 0..<count {
-            let scaled = (source[index] * s16Scale).rounded(.toNearestOrEven)
-            // min/max with the sample second: a NaN compares false and falls to the bound, so it goes first.
-            target[index] = scaled.isNaN ? 0 : Int16(max(-32768, min(32767, scaled)))
+        case .s24Packed: 3
+        case .s24, .s32, .float32: 4
         }
     }
 }

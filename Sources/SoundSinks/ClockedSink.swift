@@ -138,7 +138,8 @@ final class ClockedStream: SinkStream {
     private var reported: UInt64 = 0
     private var isDraining = false
     private var isStopped = false
-    private var integers: [Int16] = []
+    /// Samples as the client gives them.
+    private var staged: [UInt8] = []
 
     init(sink: ClockedSink, format: SampleFormat, client: any SinkStreamClient) {
         self.sink = sink
@@ -172,17 +173,15 @@ final class ClockedStream: SinkStream {
     func render(into target: UnsafeMutablePointer<Float>, frames: Int) -> Int {
         guard let client else { return 0 }
         var count = 0
-        switch format {
-        case .float32:
+        if format == .float32 {
             count = client.render(into: target, frames: frames)
-        case .s16:
-            if integers.count < frames * ClockedSink.channels {
-                integers = [Int16](repeating: 0, count: frames * ClockedSink.channels)
-            }
-            integers.withUnsafeMutableBufferPointer { integers in
-                guard let base = integers.baseAddress else { return }
+        } else {
+            let bytes = frames * ClockedSink.channels * format.bytes
+            if staged.count < bytes { staged = [UInt8](repeating: 0, count: bytes) }
+            staged.withUnsafeMutableBytes { staged in
+                guard let base = staged.baseAddress else { return }
                 count = client.render(into: base, frames: frames)
-                SampleConversion.s16ToFloat(base, target, count: count * ClockedSink.channels)
+                SampleConversion.toFloat(base, format, target, count: count * ClockedSink.channels)
             }
         }
         played += UInt64(count)

@@ -35,7 +35,7 @@ final class PulseStream: SinkStream {
         self.client = client
         frameBytes = configuration.frameBytes
         var spec = pa_sample_spec(
-            format: configuration.format == .s16 ? PA_SAMPLE_S16LE : PA_SAMPLE_FLOAT32LE,
+            format: Self.sampleFormat(configuration.format),
             rate: configuration.rate, channels: UInt8(configuration.channels))
         guard let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, nil)
         else { return }
@@ -55,6 +55,16 @@ final class PulseStream: SinkStream {
         // Early requests: the server asks whenever a period was read, as an ALSA device interrupts.
         let flags = PA_STREAM_START_CORKED.rawValue | PA_STREAM_EARLY_REQUESTS.rawValue
         pa_stream_connect_playback(stream, nil, &attributes, pa_stream_flags_t(flags), nil, nil)
+    }
+
+    private static func sampleFormat(_ format: SampleFormat) -> pa_sample_format_t {
+        switch format {
+        case .s16: PA_SAMPLE_S16LE
+        case .s24Packed: PA_SAMPLE_S24LE
+        case .s24: PA_SAMPLE_S24_32LE
+        case .s32: PA_SAMPLE_S32LE
+        case .float32: PA_SAMPLE_FLOAT32LE
+        }
     }
 
     private static func from(_ pointer: UnsafeMutableRawPointer?) -> PulseStream? {

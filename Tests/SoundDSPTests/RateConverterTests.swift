@@ -2,55 +2,101 @@ import SoundDSP
 import Testing
 
 @Suite struct RateConverterTests {
-    /// Stereo noise of a fixed seed: nothing repeats, so nothing can fall into place by chance.
-    private static func noise(frames: Int) -> [Float] {
-        var state: UInt64 = 88_172_645_463_325_252
-        return (0..<frames * 2).map { _ in
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return Float(Int32(truncatingIfNeeded: state)) / Float(Int32.max) * 0.45
+    private static let rates: [UInt32] = [
+        8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176_400, 192_000,
+    ]
+    private static let pairs = rates.flatMap { source in rates.filter { $0 != source }.map { (source, $0) } }
+
+    /// A stream that runs through, and fresh converters that take over from it at each of `blocks`.
+    private static func expectSeams(
+        _ kind: ConverterKind, from source: UInt32, to sink: UInt32, channels: Int, blocks: [Int], frames: Int
+    ) throws {
+        let ratio = RateRatio(from: source, to: sink)
+        let preroll = try kind.make(ratio: ratio, channels: channels).prerollFrames / ratio.input
+        let blocks = blocks.map { $0 + preroll }
+        let input = Signals.noise(frames: blocks.max()! * ratio.input + frames, channels: channels)
+        let whole = try Signals.convert(input[...], kind, ratio, channels: channels, feed: [441], room: 512)
+        for (number, block) in blocks.enumerated() {
+            let start = (block - preroll) * ratio.input * channels
+            let feed = [[1], [1024], [7, 300, 64]][number % 3]
+            let resumed = try Signals.convert(
+                input[start...], kind, ratio, channels: channels, feed: feed, room: [64, 5000][number % 2])
+            let after = resumed.dropFirst(preroll * ratio.output * channels)
+            let expected = whole.dropFirst(block * ratio.output * channels)
+            #expect(after.count == expected.count && after.count > 0, "\(kind) \(source) to \(sink), block \(block)")
+            #expect(
+                after.elementsEqual(expected) { $0.bitPattern == $1.bitPattern },
+                "\(kind) \(source) to \(sink), block \(block)")
         }
     }
 
-    private static func convert(
-        _ input: ArraySlice<Float>, _ ratio: RateRatio, _ quality: RateConverter.Quality, chunk: Int
-    ) throws -> [Float] {
-        let converter = try RateConverter(ratio: ratio, channels: 2, quality: quality)
-        var output: [Float] = []
-        var made = [Float](repeating: 0, count: 8192)
-        try input.withUnsafeBufferPointer { input in
-            let base = try #require(input.baseAddress)
-            var next = 0
-            while next < input.count / 2 {
-                let frames = min(chunk, input.count / 2 - next)
-                let result = converter.convert(
-                    base + next * 2, frames: frames, into: &made, capacity: 4096, isLast: false)
-                next += result.used
-                output.append(contentsOf: made[..<(result.made * 2)])
-                if result.used == 0, result.made == 0 { break }
+    @Test(arguments: ConverterKind.allCases)
+    func aFreshConverterGoesOnBitIdenticallyAtABlocksBorder(kind: ConverterKind) throws {
+        for (source, sink) in [(UInt32(44100), UInt32(48000)), (48000, 44100), (96000, 44100), (22050, 48000)] {
+            for channels in [1, 2, 6] {
+                try Self.expectSeams(
+                    kind, from: source, to: sink, channels: channels, blocks: [0, 1, 13, 50], frames: 3000)
             }
         }
-        return output
     }
 
-    @Test(
-        arguments: [(UInt32(44100), UInt32(48000)), (48000, 44100)],
-        RateConverter.Quality.allCases)
-    func aFreshConverterGoesOnBitIdenticallyAtABlocksBorder(
-        rates: (UInt32, UInt32), quality: RateConverter.Quality
-    ) throws {
-        let ratio = RateRatio(from: rates.0, to: rates.1)
-        let input = Self.noise(frames: ratio.input * 200)
-        let whole = try Self.convert(input[...], ratio, quality, chunk: 441)
-        for block in [1, 50, 77, 120] {
-            let start = (block - 1) * ratio.input * 2
-            let resumed = try Self.convert(input[start...], ratio, quality, chunk: 1024)
-            let after = Array(resumed.dropFirst(ratio.output * 2))
-            let expected = Array(whole.dropFirst(block * ratio.output * 2))
-            let count = min(after.count, expected.count)
-            #expect(count > ratio.output * 2 * 40)
-            #expect(after.prefix(count).elementsEqual(expected.prefix(count)) { $0.bitPattern == $1.bitPattern })
+    @Test(arguments: ConverterKind.allCases)
+    func betweenAllRatesAFreshConverterGoesOn(kind: ConverterKind) throws {
+        for (source, sink) in Self.pairs {
+            try Self.expectSeams(kind, from: source, to: sink, channels: 1, blocks: [0, 3], frames: 1000)
+        }
+    }
+
+    @Test(arguments: ConverterKind.allCases)
+    func everyInputFrameIsWorthItsShareOfTheOutput(kind: ConverterKind) throws {
+        for (source, sink) in [(UInt32(44100), UInt32(48000)), (48000, 44100), (8000, 192_000), (192_000, 8000)] {
+            let ratio = RateRatio(from: source, to: sink)
+            for channels in [1, 2, 3, 8] {
+                for frames in [0, 1, 2, 146, 147, 148, 1000, 4321] {
+                    let input = Signals.noise(frames: frames, channels: channels)
+                    let output = try Signals.convert(
+                        input[...], kind, ratio, channels: channels, feed: [100], room: 33)
+                    let expected = (frames * ratio.output + ratio.input - 1) / ratio.input
+                    #expect(output.count == expected * channels, "\(kind) \(ratio) \(channels) \(frames)")
+                }
+            }
+        }
+    }
+
+    @Test func eachChannelIsConvertedAsIfItWereAlone() throws {
+        let ratio = RateRatio(from: 44100, to: 48000)
+        for channels in 1...8 {
+            let input = Signals.noise(frames: 2000, channels: channels)
+            let output = try Signals.convert(input[...], .polyphase, ratio, channels: channels, feed: [333], room: 99)
+            for channel in 0..<channels {
+                let alone = stride(from: channel, to: input.count, by: channels).map { input[$0] }
+                let expected = try Signals.convert(alone[...], .polyphase, ratio, channels: 1, feed: [50], room: 77)
+                let found = stride(from: channel, to: output.count, by: channels).map { output[$0] }
+                #expect(found == expected)
+            }
+        }
+    }
+
+    @Test func theSameRatePassesUnchanged() throws {
+        let input = Signals.noise(frames: 3000, channels: 2)
+        let ratio = RateRatio(from: 48000, to: 48000)
+        #expect(try Signals.convert(input[...], .polyphase, ratio, channels: 2, feed: [100], room: 90) == input)
+    }
+
+    @Test(arguments: ConverterKind.allCases)
+    func noSampleValueStopsAConverterAndWhatWasSpoiltPasses(kind: ConverterKind) throws {
+        let ratio = RateRatio(from: 48000, to: 44100)
+        var input = Signals.noise(frames: 8000, channels: 2)
+        let hostile: [Float] = [.nan, .infinity, -.infinity, 1e38, -1e38, .leastNonzeroMagnitude, .signalingNaN]
+        for index in 0..<400 { input[index] = hostile[index % hostile.count] }
+        let output = try Signals.convert(input[...], kind, ratio, channels: 2, feed: [500], room: 400)
+        #expect(output.suffix(10_000).allSatisfy { abs($0) < 1 })
+    }
+
+    @Test func ratesWithoutACommonMeasureAreRefused() {
+        let ratio = RateRatio(from: 44101, to: 191_999)
+        #expect(throws: ConverterFailure.tooManyPhases(ratio)) {
+            try ConverterKind.polyphase.make(ratio: ratio, channels: 2)
         }
     }
 
@@ -59,23 +105,5 @@ import Testing
         #expect(RateRatio(from: 44100, to: 48000).output == 160)
         #expect(RateRatio(from: 48000, to: 96000).output == 2)
         #expect(RateRatio(from: 48000, to: 48000).isIdentity)
-    }
-}
-
-@Suite struct SampleConversionTests {
-    @Test func everySixteenBitSampleSurvivesTheWayThereAndBack() {
-        let samples = (Int(Int16.min)...Int(Int16.max)).map { Int16($0) }
-        var floats = [Float](repeating: 0, count: samples.count)
-        var back = [Int16](repeating: 0, count: samples.count)
-        SampleConversion.s16ToFloat(samples, &floats, count: samples.count)
-        SampleConversion.floatToS16(floats, &back, count: samples.count)
-        #expect(back == samples)
-    }
-
-    @Test func whatIsTooLoudSaturatesAndNotANumberIsSilence() {
-        let loud: [Float] = [2, -2, 1, -1, .infinity, -.infinity, .nan]
-        var samples = [Int16](repeating: 1, count: loud.count)
-        SampleConversion.floatToS16(loud, &samples, count: loud.count)
-        #expect(samples == [32767, -32768, 32767, -32768, 32767, -32768, 0])
     }
 }
