@@ -95,8 +95,8 @@ let package = Package(
         .executableTarget(
             name: "podaudio",
             dependencies: [
-                "CLI", "DeviceStore", "Pod", "SoundBroker", "SoundSinks", "SoundControl", "LinuxSystem", argumentParser,
-                systemPackage, logging,
+                "CLI", "DeviceStore", "Pod", "SoundBroker", "SoundSinks", "SoundDSP", "SoundControl", "LinuxSystem",
+                argumentParser, systemPackage, logging,
             ],
             swiftSettings: strict),
 

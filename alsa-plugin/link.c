@@ -113,6 +113,7 @@ static bool hear_broker(struct link *link) {
         struct sound_header header;
         struct sound_welcome welcome;
         struct sound_refused refused;
+        struct sound_volume volume;
     } message;
     ssize_t count;
     do count = recv(link->socket, &message, sizeof message, MSG_DONTWAIT);
@@ -130,6 +131,10 @@ static bool hear_broker(struct link *link) {
             link->welcomed = true;
             tell_everything(link);
         }
+    } else if (is_message(&message, count, SOUND_VOLUME, sizeof message.volume)) {
+        link->volume = message.volume;
+        link->heard_volume = link->volume_is_new = true;
+        link_wake(link);
     } else if (is_message(&message, count, SOUND_REFUSED, sizeof message.refused)) {
         link->refused = message.refused.error > 0 ? message.refused.error : EIO;
         memcpy(link->refusal, message.refused.reason, sizeof link->refusal);
@@ -339,4 +344,46 @@ void link_kick(struct link *link) {
     pthread_mutex_lock(&link->lock);
     tell(link, &message, sizeof message);
     pthread_mutex_unlock(&link->lock);
+}
+
+void link_rewind(struct link *link, uint64_t position) {
+    struct sound_rewind message = {.header = header_of(SOUND_REWIND, sizeof message), .position = position};
+    pthread_mutex_lock(&link->lock);
+    tell(link, &message, sizeof message);
+    pthread_mutex_unlock(&link->lock);
+}
+
+void link_channels(struct link *link, const uint8_t positions[SOUND_MAX_CHANNELS]) {
+    struct sound_channels message = {.header = header_of(SOUND_CHANNELS, sizeof message)};
+    memcpy(message.positions, positions, SOUND_MAX_CHANNELS);
+    pthread_mutex_lock(&link->lock);
+    memcpy(link->configure.positions, positions, SOUND_MAX_CHANNELS);
+    if (link->configured) tell(link, &message, sizeof message);
+    pthread_mutex_unlock(&link->lock);
+}
+
+struct sound_welcome link_offer(struct link *link) {
+    pthread_mutex_lock(&link->lock);
+    struct sound_welcome welcome = link->welcome;
+    pthread_mutex_unlock(&link->lock);
+    return welcome;
+}
+
+bool link_volume(struct link *link, struct sound_volume *volume) {
+    pthread_mutex_lock(&link->lock);
+    bool heard = link->heard_volume;
+    *volume = link->volume;
+    link->volume_is_new = false;
+    pthread_mutex_unlock(&link->lock);
+    return heard;
+}
+
+bool link_set_volume(struct link *link, const struct sound_volume *volume) {
+    struct sound_volume message = *volume;
+    message.header = header_of(SOUND_VOLUME, sizeof message);
+    pthread_mutex_lock(&link->lock);
+    bool told = link->welcomed && send_message(link, &message, sizeof message, NULL, 0);
+    if (told) link->volume = message;
+    pthread_mutex_unlock(&link->lock);
+    return told;
 }

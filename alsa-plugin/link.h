@@ -29,6 +29,9 @@ struct link {
     bool unsent;   // something did not fit into the socket: all is told again when there is room
     bool known;    // `welcome` is filled
     struct sound_welcome welcome;
+    bool heard_volume;  // a mixer's connection was told how loud the pod is
+    bool volume_is_new; // and nobody has looked since
+    struct sound_volume volume;
     bool configured;
     int ring; // the memfd, -1 before hw_params
     struct sound_configure configure;
@@ -51,6 +54,16 @@ void link_sw_params(struct link *link, const struct sound_sw_params *sw);
 void link_trigger(struct link *link, enum sound_state state, uint32_t epoch, uint64_t base);
 /// Tells a broker that waits for frames that there are some.
 void link_kick(struct link *link);
+/// Frames from `position` on are written anew.
+void link_rewind(struct link *link, uint64_t position);
+void link_channels(struct link *link, const uint8_t positions[SOUND_MAX_CHANNELS]);
+/// What hw_params may be now.
+struct sound_welcome link_offer(struct link *link);
+
+/// A mixer's: how loud the pod is. False when the broker has never said so.
+bool link_volume(struct link *link, struct sound_volume *volume);
+/// A mixer's: says how loud the pod shall be. False while there is no broker to hear it.
+bool link_set_volume(struct link *link, const struct sound_volume *volume);
 
 /// Makes the program's poll return.
 void link_wake(struct link *link);

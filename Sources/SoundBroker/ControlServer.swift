@@ -13,9 +13,11 @@ final class ControlServer {
     private let path: FilePath
     private var watch: EventLoop.Watch?
     private var connections: [ObjectIdentifier: ControlConnection] = [:]
-    private let handle: (BrokerRequest, @escaping Answer) -> Void
+    typealias Handler = (BrokerRequest, ControlConnection, @escaping Answer) -> Void
 
-    init(at path: FilePath, on loop: EventLoop, handle: @escaping (BrokerRequest, @escaping Answer) -> Void)
+    private let handle: Handler
+
+    init(at path: FilePath, on loop: EventLoop, handle: @escaping Handler)
         throws(Errno)
     {
         self.loop = loop
@@ -42,11 +44,12 @@ final class ControlServer {
             connection.send(.failed("the sound broker does not know this request; is it of another version?"))
             return
         }
-        handle(request) { [weak connection] in connection?.send($0) }
+        handle(request, connection) { [weak connection] in connection?.send($0) }
     }
 
     fileprivate func ended(_ connection: ControlConnection) {
-        connections[ObjectIdentifier(connection)] = nil
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        connection.onEnd?(connection)
     }
 
     /// Waits until what was answered has left, at most `milliseconds`.
@@ -55,8 +58,13 @@ final class ControlServer {
     }
 }
 
-private final class ControlConnection {
+/// One caller of the host's.
+final class ControlConnection {
     private static let maximumLine = 1 << 16
+    /// What a caller may leave unread of the raw bytes that it asked for: 4 s of eight channels at 192 kHz.
+    private static let maximumPending = 25 << 20
+
+    var onEnd: ((ControlConnection) -> Void)?
 
     private let socket: OwnedDescriptor
     private let loop: EventLoop
@@ -106,6 +114,15 @@ private final class ControlConnection {
         pending.append(UInt8(ascii: "\n"))
         write()
     }
+
+    /// Bytes that are no reply. Whoever does not read them is left.
+    func send(raw bytes: UnsafeRawBufferPointer) {
+        guard pending.count + bytes.count <= Self.maximumPending else { return end() }
+        pending.append(contentsOf: bytes)
+        write()
+    }
+
+    func end() { server?.ended(self) }
 
     private func write() {
         while !pending.isEmpty {

@@ -32,10 +32,10 @@ final class FrameRing {
     // Opaque: Swift does not know types that are aligned to a cache line.
     private var header: OpaquePointer { OpaquePointer(memory.base) }
 
-    /// The program's write position, unchecked. RT safe.
-    var writePosition: UInt64 { sound_ring_appl(header) }
+    /// How far the program wrote, or read, unchecked. RT safe.
+    var programPosition: UInt64 { sound_ring_appl(header) }
 
-    /// Asks for a KICK when frames come; the write position as it is after asking. RT safe.
+    /// Asks for a KICK when frames come; how far it wrote after asking. RT safe.
     func askForFrames() -> UInt64 { sound_ring_set_hungry(header) }
 
     func stopAsking() { sound_ring_clear_hungry(header) }
@@ -58,5 +58,15 @@ final class FrameRing {
         target.copyMemory(from: data + start * frameBytes, byteCount: first * frameBytes)
         guard count > first else { return }
         (target + first * frameBytes).copyMemory(from: data, byteCount: (count - first) * frameBytes)
+    }
+
+    /// Copies frames into the ring. `count` is at most `frames`. RT safe.
+    func write(at position: UInt64, count: Int, from source: UnsafeRawPointer) {
+        let data = memory.base + Int(SOUND_RING_HEADER_BYTES)
+        let start = Int(position % frames)
+        let first = min(count, Int(frames) - start)
+        (data + start * frameBytes).copyMemory(from: source, byteCount: first * frameBytes)
+        guard count > first else { return }
+        data.copyMemory(from: source + first * frameBytes, byteCount: (count - first) * frameBytes)
     }
 }

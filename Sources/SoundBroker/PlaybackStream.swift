@@ -7,293 +7,229 @@ internal import SoundDSP
 internal import SoundSinks
 
 /// One PCM that plays: its ring on one side, a sink's stream on the other, and the position between them.
-final class PlaybackStream {
-    let id: StreamID
-    let program: String
-    private let log: Logger
-    private let converter: ConverterKind
-
-    private(set) var configuration: StreamConfiguration?
-    private var ring: FrameRing?
-    private var wake: OwnedDescriptor?
-
-    private(set) var state = TriggerState.setup
-    private var epoch: UInt32 = 0
-    /// Where this epoch's run began.
-    private var base: UInt64 = 0
-    /// What has been played, exactly as far as it is known.
-    private var position = StreamPosition(frame: 0)
-    /// What was published as the pointer: never goes back.
-    private var hwPointer: UInt64 = 0
-    private var delay: UInt64 = 0
-    private var xruns: UInt64 = 0
-    private var isStarved = false
-    private var handover: UInt64 = 0
-
-    private weak var sink: (any SoundSink)?
+final class PlaybackStream: PodStream {
+    private let kind: ConverterKind
+    private var gain: Float = 1
     private var sinkStream: (any SinkStream)?
     private var renderer: (any FrameRenderer)?
+    private var layout = SampleLayout(format: .s16, channelMap: ChannelMap.stereo)
+    /// Whether more channels than the sink has may be mixed into those that it has.
+    var mayDownmix = false
     /// The sink's stream was stopped: it lives only until the device has sounded what it holds.
     private var isHeld = false
+    /// Who waits for that.
+    private var stopWaiters: [() -> Void] = []
+    private var isStarved = false
     private var isDrainAsked = false
     private var isDrained = false
-
-    /// Called when the pod broke the rules: the stream must go, but not at once, as the sink may be at work.
-    var onViolation: ((String) -> Void)?
-
-    /// Positions stay below this, so that no sum of theirs overflows: 700,000 years at 192 kHz.
-    private static let endOfTime: UInt64 = 1 << 62
-
-    init(id: StreamID, program: String, converter: ConverterKind, log: Logger) {
-        self.id = id
-        self.program = program
-        self.converter = converter
-        self.log = log
+    private var feeds: [TapFeed] = []
+    /// Frames that this stream of the sink's was given.
+    private var rendered: UInt64 = 0
+    /// Who hears what is played.
+    var taps: [SoundTap] = [] {
+        didSet { feedTaps() }
     }
 
-    // MARK: What the plugin asks
-
-    /// Takes the ring of a new configuration. `record` is what another broker wrote down of this stream.
-    func configure(
-        _ configuration: StreamConfiguration, ring: FrameRing, wake: consuming OwnedDescriptor,
-        record: StreamRecord?
-    ) {
-        closeSinkStream()
-        self.configuration = configuration
-        self.ring = ring
-        self.wake = consume wake
-        state = .setup
-        adopt(record)
+    init(id: StreamID, program: String, kind: ConverterKind, log: Logger) {
+        self.kind = kind
+        super.init(id: id, program: program, log: log)
     }
 
-    /// Where to go on: at the record's position if it belongs to this memory, else at what the ring says that
-    /// the last broker knew, else, where that makes no sense, behind everything that was written.
-    private func adopt(_ record: StreamRecord?) {
-        guard let ring else { return }
-        let end = ring.writePosition
-        guard end < Self.endOfTime else { return violation("a write position \(end)") }
-        func isPlausible(_ position: UInt64) -> Bool { position <= end && end - position <= ring.frames }
-        let published = ring.published()
-        if let published, let record, record.handover != 0, record.handover == published.handover,
-            isPlausible(record.playedFrames), isPlausible(published.hw)
-        {
-            epoch = published.epoch
-            position = StreamPosition(
-                frame: record.playedFrames, phase: record.playedPhase, rate: record.sinkRate)
-            hwPointer = published.hw
-        } else if let published, isPlausible(published.played), isPlausible(published.hw) {
-            epoch = published.epoch
-            position = StreamPosition(
-                frame: published.played, phase: published.phase, rate: published.sink_rate)
-            hwPointer = published.hw
-        } else {
-            log.warning("stream \(id) of \(program): its positions make no sense; what was queued is skipped")
-            position = StreamPosition(frame: end)
-            hwPointer = end
-        }
-        xruns = published?.xruns ?? 0
-        handover = 0
+    override func isPlausible(_ position: UInt64, program: UInt64, in ring: FrameRing) -> Bool {
+        position <= program && program - position <= ring.frames
     }
 
-    func setSoftwareParameters(availMin: UInt64, startThreshold: UInt64, stopThreshold: UInt64) {
-        configuration?.availMin = availMin
-        configuration?.startThreshold = startThreshold
-        configuration?.stopThreshold = stopThreshold
+    override var fill: UInt64 {
+        guard let ring else { return 0 }
+        let end = ring.programPosition
+        return end - min(end, hwPointer)
     }
 
-    func trigger(_ state: TriggerState, epoch: UInt32, base: UInt64) {
-        guard let ring else { return violation("triggered before it was configured") }
-        let end = ring.writePosition
-        guard base <= end, end < Self.endOfTime else { return violation("a run from \(base) to \(end)") }
-        if epoch != self.epoch {
-            // A new run: nothing of the old one is to be heard any more.
-            closeSinkStream()
-            guard end - base <= ring.frames else { return violation("a run longer than its ring") }
-            self.epoch = epoch
-            position = StreamPosition(frame: base)
-            hwPointer = base
-            isDrained = false
-        }
-        self.base = base
-        self.state = state
+    override var stateName: String { isStarved && state == .running ? "xrun" : state.name }
+
+    // MARK: What the program asks
+
+    override func beganRun() { isDrained = false }
+
+    override func stateChanged() {
         isStarved = false
-        switch state {
-        case .setup:
-            closeSinkStream()
-        case .prepared:
-            openSinkStream()
-        case .running, .draining:
-            openSinkStream()
-            sinkStream?.setRunning(true)
-            if state == .draining { sinkStream?.framesAvailable() }
-        case .paused:
-            sinkStream?.setRunning(false)
-        }
-        publish()
+        if state == .draining { sinkStream?.framesAvailable() }
         drainIfExhausted()
     }
 
-    func kick() { sinkStream?.framesAvailable() }
+    override func kick() { sinkStream?.framesAvailable() }
 
-    // MARK: The sink
+    override func rewind(to position: UInt64) {
+        guard let ring, let renderer, !isHeld else { return }
+        guard position >= base, position < Self.endOfTime, ring.programPosition < Self.endOfTime else {
+            return violation("a rewind to \(position)")
+        }
+        // What has been played in the meantime is past, whatever the program wanted.
+        guard let frames = renderer.rewind(to: max(position, self.position.wholeFrames(streamRate: rate))) else {
+            return startOver()
+        }
+        guard frames > 0, let sinkStream else { return }
+        for feed in feeds { feed.rewound(frames) }
+        rendered -= min(rendered, frames)
+        if !sinkStream.rewind(frames) { startOver() }
+    }
 
-    /// A sink is there, or another one: what was queued at the old one is rendered again.
-    func use(_ sink: (any SoundSink)?) {
-        closeSinkStream()
-        self.sink = sink
-        switch state {
-        case .setup: break
-        case .prepared, .paused: openSinkStream()
-        case .running, .draining:
-            openSinkStream()
-            sinkStream?.setRunning(true)
+    /// What the sink was given is void: takes it back by stopping exactly, and renders anew.
+    private func startOver() {
+        stopSinkStream { [self] in
+            // None where the stream is being held meanwhile.
+            if let sink { use(sink) }
         }
     }
 
-    private func openSinkStream() {
-        guard sinkStream == nil, let ring, let configuration, let sink,
-            case .ready(_, let sinkRate, _) = sink.state
+    /// Stops at an exact position.
+    private func stopSinkStream(_ completion: @escaping () -> Void) {
+        guard let sinkStream else { return completion() }
+        guard !isHeld else {
+            if stopWaiters.isEmpty { completion() } else { stopWaiters.append(completion) }
+            return
+        }
+        isHeld = true
+        stopWaiters = [completion]
+        sinkStream.stop { [self] frames in
+            if let renderer, !isDrained { position = renderer.position(played: frames) }
+            for feed in feeds { feed.played(upTo: frames) }
+            move(isDry: false)
+            let waiters = stopWaiters
+            stopWaiters = []
+            for waiter in waiters { waiter() }
+        }
+    }
+
+    // MARK: The sink
+
+    private var rate: UInt32 { configuration?.rate ?? 1 }
+
+    override var isOpen: Bool { sinkStream != nil }
+
+    override func setRunning(_ running: Bool) { sinkStream?.setRunning(running) }
+
+    override func setMixer(_ mixer: MixerState) {
+        gain = mixer.playbackGain
+        sinkStream?.setGain(gain)
+    }
+
+    override func openSinkStream() {
+        guard sinkStream == nil, let ring, let configuration, let sink, case .ready(let host) = sink.state
         else { return }
-        let isDirect = sinkRate == configuration.rate
+        if let reason = Self.obstacle(channelMap, at: host), !mayDownmix {
+            obstacle = reason
+            return
+        }
+        layout = sink.layout(for: format, channelMap)
+        let isDirect = host.rate == configuration.rate && layout.format == format && layout.channelMap == channelMap
         if isDirect {
             renderer = DirectRenderer(
-                ring: ring, start: position.wholeFrames(streamRate: configuration.rate))
+                ring: ring,
+                start: base
+                    + position.sinkFrames(since: base, streamRate: configuration.rate, at: configuration.rate))
         } else {
             do {
                 renderer = try ConvertingRenderer(
-                    ring: ring, from: configuration.rate, to: sinkRate, channels: Int(configuration.channels),
-                    position: position, base: base, kind: converter)
+                    ring: ring,
+                    source: .init(format: format, channelMap: channelMap, rate: configuration.rate), layout: layout,
+                    sinkRate: host.rate, position: position, base: base, kind: kind)
             } catch {
-                log.error("stream \(id) of \(program): \(error); it stays silent")
+                obstacle = "there is no memory for a rate converter"
+                log.error("stream \(id) of \(program): no memory for a rate converter; it stays silent")
                 return
             }
         }
         isDrainAsked = false
-        sinkStream = sink.makeStream(
-            sinkConfiguration(configuration, sinkRate: sinkRate, isDirect: isDirect), client: self)
+        let made = sink.makeStream(sinkConfiguration(configuration, sinkRate: host.rate), client: self)
+        sinkStream = made
+        rendered = 0
+        feedTaps()
+        if gain != 1 { made.setGain(gain) }
+    }
+
+    private func feedTaps() {
+        guard sinkStream != nil, let configuration, case .ready(let host) = sink?.state else {
+            feeds = []
+            return
+        }
+        // A second beyond its buffer: servers may want more than they are told.
+        let ahead = configuration.bufferFrames * UInt64(host.rate) / UInt64(configuration.rate) + UInt64(host.rate)
+        feeds = taps.filter { $0.fits(host) }.map {
+            TapFeed($0, layout, rendered: rendered, capacity: Int(clamping: ahead))
+        }
+    }
+
+    /// Why frames for `channelMap` cannot be played at `host` as they are; `nil` when they can. One or two channels can
+    /// everywhere.
+    static func obstacle(_ channelMap: ChannelMap, at host: SinkCapabilities) -> String? {
+        guard channelMap.channels > max(2, host.channelMap.channels) else { return nil }
+        return """
+            it needs \(channelMap.channels) channels (\(channelMap)), and the sink \(host.name) has \
+            \(host.channelMap.channels) (\(host.channelMap))
+            """
     }
 
     /// The sink keeps all of the program's buffer but one period, which lies ready in the ring for when the
     /// sink asks: so the program need not be waited for. With fewer than three periods there is none to spare.
-    private func sinkConfiguration(_ configuration: StreamConfiguration, sinkRate: UInt32, isDirect: Bool)
-        -> SinkStreamConfiguration
-    {
+    private func sinkConfiguration(_ configuration: StreamConfiguration, sinkRate: UInt32) -> SinkStreamConfiguration {
         func atSink(_ frames: UInt64) -> Int {
             max(1, Int(clamping: frames * UInt64(sinkRate) / UInt64(configuration.rate)))
         }
         let spare = configuration.bufferFrames / configuration.periodFrames >= 3 ? configuration.periodFrames : 0
         return SinkStreamConfiguration(
-            name: program, format: isDirect ? .s16 : .float32, rate: sinkRate,
-            channels: Int(configuration.channels), bufferFrames: atSink(configuration.bufferFrames - spare),
+            name: program, layout: layout, rate: sinkRate, bufferFrames: atSink(configuration.bufferFrames - spare),
             periodFrames: atSink(configuration.periodFrames))
     }
 
-    private func closeSinkStream() {
+    override func closeSinkStream() {
         isHeld = false
         sinkStream?.close()
         sinkStream = nil
         renderer = nil
+        feeds = []
         ring?.stopAsking()
     }
 
     private func drainIfExhausted() {
         guard state == .draining, !isHeld, !isDrainAsked, !isDrained, let ring, let sinkStream else { return }
-        let end = ring.writePosition
-        if position.wholeFrames(streamRate: configuration?.rate ?? 1) >= end { return drained() }
+        let end = ring.programPosition
+        if position.wholeFrames(streamRate: rate) >= end { return drained() }
         guard renderer?.isExhausted(end: end) == true else { return }
         isDrainAsked = true
         sinkStream.drain()
     }
 
-    // MARK: Leaving
-
-    /// Stops at an exact position and stays there, whatever the program asks, until a sink is there again.
-    func hold(completion: @escaping () -> Void) {
-        sink = nil
-        guard let sinkStream, !isHeld else { return completion() }
-        isHeld = true
-        sinkStream.stop { [self] frames in
-            if let renderer, !isDrained { position = renderer.position(played: frames) }
-            publish()
-            completion()
-        }
+    override func hold(completion: @escaping () -> Void) {
+        forgetSink()
+        stopSinkStream(completion)
     }
 
-    /// Leaves the position in the ring, under `handover`, for the next broker.
-    func leave(handover: UInt64) {
-        self.handover = handover
-        publish()
-        wakeProgram()
-    }
-
-    /// The program or the pod is gone, or goes on with another broker.
-    func close() {
-        onViolation = nil
-        closeSinkStream()
-        ring = nil
-        wake = nil
-    }
-
-    private func violation(_ reason: String) {
-        onViolation?(reason)
-    }
-
-    // MARK: Telling
-
-    private func publish() {
-        guard let ring, let configuration else { return }
-        let end = ring.writePosition
-        let whole = position.wholeFrames(streamRate: configuration.rate)
-        var reached = max(hwPointer, whole)
+    /// Lets the program know how far the sink is.
+    private func move(isDry: Bool) {
+        guard let ring else { return }
+        let end = ring.programPosition
+        var reached = max(hwPointer, position.wholeFrames(streamRate: rate))
+        if isDry { reached = max(reached, end) }
         // The pointer reaches the end of a drain when the last frame was heard, not when it was taken.
         if state == .draining, !isDrained, reached >= end, end > 0 { reached = max(hwPointer, end - 1) }
         hwPointer = reached
-        ring.publish(
-            sound_position(
-                epoch: epoch, phase: position.phase, sink_rate: position.rate, hw: hwPointer,
-                played: position.frame, delay_ns: delay, handover: handover, xruns: xruns))
-    }
-
-    private func wakeProgram() {
-        guard let number = wake?.number else { return }
-        // One byte; when the socket is full the program has not looked at the last ones yet.
-        withUnsafeBytes(of: UInt8(0)) { _ = PacketSocket.send($0, to: number) }
-    }
-
-    /// From leaving the sink's buffer to being heard, ns; `nil` while the sink has not told.
-    var sinkDelay: UInt64? { delay > 0 ? delay : nil }
-
-    private var fill: UInt64 {
-        guard let ring else { return 0 }
-        let end = ring.writePosition
-        return end - min(end, hwPointer)
-    }
-
-    func status() -> StreamStatus? {
-        configuration.map { configuration in
-            StreamStatus(
-                id: id.description, program: program, state: isStarved && state == .running ? "xrun" : state.name,
-                configuration: configuration,
-                positionFrames: position.wholeFrames(streamRate: configuration.rate), fillFrames: fill,
-                sinkDelayNanoseconds: delay, xruns: xruns)
-        }
-    }
-
-    func record() -> StreamRecord? {
-        configuration.map { configuration in
-            StreamRecord(
-                id: id.description, program: program, state: state.name, configuration: configuration,
-                playedFrames: position.frame, playedPhase: position.phase, sinkRate: position.rate,
-                handover: handover)
-        }
+        publish()
     }
 }
 
 extension PlaybackStream: SinkStreamClient {
     func render(into target: UnsafeMutableRawPointer, frames: Int) -> Int {
         guard let ring, let renderer, !isHeld else { return 0 }
-        var end = ring.writePosition
+        var end = ring.programPosition
         var done = 0
+        defer {
+            if done > 0 {
+                rendered += UInt64(done)
+                peaks.measure(target, count: done, layout)
+                for feed in feeds { feed.rendered(target, count: done) }
+            }
+        }
         while true {
             // What a program could not have written without overwriting what is still to be played: it did not
             // write it, it only moved the index.
@@ -314,24 +250,29 @@ extension PlaybackStream: SinkStreamClient {
     func played(_ frames: UInt64, delayNanoseconds: UInt64) {
         guard let ring, let renderer, let configuration, !isDrained, !isHeld else { return }
         position = renderer.position(played: frames)
+        for feed in feeds { feed.played(upTo: frames) }
         delay = delayNanoseconds
-        let end = ring.writePosition
-        let isDry = state == .running && position.wholeFrames(streamRate: configuration.rate) >= end
+        let isDry = state == .running && renderer.isDry(end: ring.programPosition, played: frames)
         if isDry, !isStarved { xruns &+= 1 }
         isStarved = isDry
-        publish()
+        move(isDry: isDry)
         // Always, also when there was room before: the program may have looked just before this was published.
-        if fill <= configuration.bufferFrames - min(configuration.bufferFrames, configuration.availMin) || isDry {
-            wakeProgram()
-        }
+        let room = configuration.bufferFrames - min(configuration.bufferFrames, configuration.software.availMin)
+        if fill <= room || isDry { wakeProgram() }
         drainIfExhausted()
     }
 
     func drained() {
         guard let ring, state == .draining, !isHeld else { return }
-        position = StreamPosition(frame: ring.writePosition)
+        position = StreamPosition(frame: ring.programPosition)
         isDrained = true
-        publish()
+        move(isDry: false)
         wakeProgram()
+    }
+
+    func lost() {
+        closeSinkStream()
+        obstacle = "the sink has dropped it"
+        onLost?()
     }
 }

@@ -2,9 +2,10 @@ internal import Glibc
 internal import LinuxSystem
 internal import SoundABI
 internal import SoundControl
+internal import SoundDSP
 internal import SystemPackage
 
-/// One connection from inside the pod. Closed at the first thing that is not right.
+/// One connection from inside the pod: of a PCM or of the mixer. Closed at the first thing that is not right.
 final class PluginConnection {
     /// Messages taken before other connections get their turn.
     private static let burst = 16
@@ -14,6 +15,9 @@ final class PluginConnection {
     private var watch: EventLoop.Watch?
     private weak var broker: SoundBroker?
     private(set) var streamID: StreamID?
+    private(set) var purpose: PluginMessage.Purpose?
+    /// What hw_params may be, as the plugin was last told.
+    private(set) var offer: SoundCapabilities.Offer?
 
     init(_ socket: consuming OwnedDescriptor, loop: EventLoop, broker: SoundBroker) throws(Errno) {
         self.socket = socket
@@ -56,40 +60,44 @@ final class PluginConnection {
             if case .version(let version) = error {
                 refuse(EPROTO, "sound protocol version \(version) is not spoken here")
             }
-            broker.connectionEnded(self, violation: "malformed message: \(error)")
-            return false
+            return violated("malformed message: \(error)")
         }
         switch message {
-        case .hello(let id, let program):
-            guard streamID == nil else { return violated("a second hello") }
-            if let refusal = broker.admit(self, id: id, program: program) {
-                refuse(refusal.error, refusal.reason)
-                broker.connectionEnded(self, violation: nil)
-                return false
-            }
-            streamID = id
-            welcome(broker.policy)
-        case .configure(let configuration, let ringFrames):
+        case .hello(let id, let program, let purpose):
+            guard self.purpose == nil else { return violated("a second hello") }
+            return hello(id, program, purpose, to: broker)
+        case .configure(let configuration, let format, let map, let ringFrames):
             guard let streamID else { return violated("configured before hello") }
             guard let memory = descriptors.takeFirst(), let wake = descriptors.takeSecond(),
                 descriptors.count == 2
             else { return violated("configured without its two descriptors") }
             do {
                 let ring = try FrameRing(
-                    memory, frames: ringFrames, frameBytes: Int(configuration.channels) * 2)
-                broker.configure(streamID, configuration, ring: ring, wake: wake)
+                    memory, frames: ringFrames, frameBytes: Int(configuration.channels) * format.bytes)
+                if let reason = broker.configure(
+                    streamID, configuration, format, map, offer: offer, ring: ring, wake: wake)
+                {
+                    return violated(reason)
+                }
             } catch {
                 return violated("unusable ring: \(error)")
             }
-        case .softwareParameters(let availMin, let startThreshold, let stopThreshold):
+        case .softwareParameters(let software):
             guard let stream else { return violated("sw_params before hello") }
-            stream.setSoftwareParameters(
-                availMin: availMin, startThreshold: startThreshold, stopThreshold: stopThreshold)
+            stream.setSoftwareParameters(software)
+        case .channelMap(let map):
+            guard let stream else { return violated("a channel map before hello") }
+            stream.setChannelMap(map)
         case .trigger(let state, let epoch, let base):
             guard let stream else { return violated("triggered before hello") }
             stream.trigger(state, epoch: epoch, base: base)
+        case .rewind(let position):
+            stream?.rewind(to: position)
         case .kick:
             stream?.kick()
+        case .mixer(let mixer):
+            guard purpose == .mixer else { return violated("a volume from what is no mixer") }
+            broker.setMixer(mixer, from: self)
         case .close:
             broker.connectionEnded(self, violation: nil)
             return false
@@ -97,7 +105,24 @@ final class PluginConnection {
         return true
     }
 
-    private var stream: PlaybackStream? {
+    private func hello(_ id: StreamID, _ program: String, _ purpose: PluginMessage.Purpose, to broker: SoundBroker)
+        -> Bool
+    {
+        self.purpose = purpose
+        if purpose != .mixer {
+            if let refusal = broker.admit(self, id: id, program: program, purpose) {
+                refuse(refusal.error, refusal.reason)
+                broker.connectionEnded(self, violation: nil)
+                return false
+            }
+            streamID = id
+        }
+        tellOffer()
+        if purpose == .mixer { tell(broker.mixer) }
+        return true
+    }
+
+    private var stream: PodStream? {
         streamID.flatMap { broker?.stream($0) }
     }
 
@@ -106,9 +131,32 @@ final class PluginConnection {
         return false
     }
 
-    private func welcome(_ policy: SoundPolicy) {
-        let message = SoundCapabilities.welcome(policy)
+    /// Says what hw_params may be, when that is something new.
+    func tellOffer() {
+        guard let broker, let purpose else { return }
+        let new = broker.offer(purpose == .capture ? .capture : .playback)
+        guard new != offer else { return }
+        offer = new
+        let message = SoundCapabilities.welcome(new)
         withUnsafeBytes(of: message) { _ = PacketSocket.send($0, to: socket.number) }
+    }
+
+    /// Says how loud the pod is, to a mixer.
+    func tell(_ mixer: MixerState) {
+        guard purpose == .mixer else { return }
+        var message = sound_volume()
+        message.header = sound_header(
+            magic: SOUND_ABI_MAGIC, type: UInt16(SOUND_VOLUME.rawValue),
+            bytes: UInt16(MemoryLayout<sound_volume>.size))
+        message.playback = Self.linear(mixer.playback)
+        message.capture = Self.linear(mixer.capture)
+        message.playback_muted = mixer.playbackMuted ? 1 : 0
+        message.capture_muted = mixer.captureMuted ? 1 : 0
+        withUnsafeBytes(of: message) { _ = PacketSocket.send($0, to: socket.number) }
+    }
+
+    private static func linear(_ volume: Double) -> UInt32 {
+        UInt32((min(1, max(0, volume)) * Double(SOUND_VOLUME_UNITY)).rounded())
     }
 
     private func refuse(_ error: Int32, _ reason: String) {

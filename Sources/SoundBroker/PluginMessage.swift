@@ -1,14 +1,24 @@
 internal import SoundABI
 package import SoundControl
+package import SoundDSP
 
 /// What a plugin says, decoded and checked. Everything in it is still the pod's word.
 package enum PluginMessage: Equatable, Sendable {
-    case hello(id: StreamID, program: String)
-    case configure(StreamConfiguration, ringFrames: UInt64)
-    case softwareParameters(availMin: UInt64, startThreshold: UInt64, stopThreshold: UInt64)
+    case hello(id: StreamID, program: String, Purpose)
+    /// The configuration's direction and policy are the connection's to know.
+    case configure(StreamConfiguration, SampleFormat, ChannelMap, ringFrames: UInt64)
+    case softwareParameters(SoftwareParameters)
+    case channelMap(ChannelMap)
+    case rewind(UInt64)
+    case mixer(MixerState)
     case trigger(TriggerState, epoch: UInt32, base: UInt64)
     case kick
     case close
+
+    /// What a connection is for.
+    package enum Purpose: Equatable, Sendable {
+        case playback, capture, mixer
+    }
 
     package enum Malformed: Error, Equatable, Sendable {
         case length, magic, unknownType(UInt16), version(UInt32), value(String)
@@ -26,9 +36,15 @@ package enum PluginMessage: Equatable, Sendable {
         case SOUND_HELLO.rawValue: self = try Self.hello(Self.load(sound_hello.self, bytes))
         case SOUND_CONFIGURE.rawValue: self = try Self.configure(Self.load(sound_configure.self, bytes))
         case SOUND_SW_PARAMS.rawValue:
-            let sw = try Self.load(sound_sw_message.self, bytes).sw
-            self = .softwareParameters(
-                availMin: sw.avail_min, startThreshold: sw.start_threshold, stopThreshold: sw.stop_threshold)
+            self = .softwareParameters(Self.software(try Self.load(sound_sw_message.self, bytes).sw))
+        case SOUND_CHANNELS.rawValue:
+            let positions = try Self.load(sound_channels.self, bytes).positions
+            let count = withUnsafeBytes(of: positions) { $0.prefix { $0 != 0 }.count }
+            self = .channelMap(try Self.channelMap(positions, channels: UInt32(count)))
+        case SOUND_REWIND.rawValue:
+            self = .rewind(try Self.load(sound_rewind.self, bytes).position)
+        case SOUND_VOLUME.rawValue:
+            self = .mixer(try Self.mixer(Self.load(sound_volume.self, bytes)))
         case SOUND_TRIGGER.rawValue:
             let trigger = try Self.load(sound_trigger.self, bytes)
             guard let state = TriggerState(trigger.state) else { throw .value("state \(trigger.state)") }
@@ -53,12 +69,18 @@ package enum PluginMessage: Equatable, Sendable {
 
     private static func hello(_ message: sound_hello) throws(Malformed) -> PluginMessage {
         guard message.version == SOUND_ABI_VERSION else { throw .version(message.version) }
-        guard message.direction == SOUND_PLAYBACK.rawValue else { throw .value("direction \(message.direction)") }
+        let purpose: Purpose
+        switch message.direction {
+        case SOUND_PLAYBACK.rawValue: purpose = .playback
+        case SOUND_CAPTURE.rawValue: purpose = .capture
+        case SOUND_MIXER.rawValue: purpose = .mixer
+        default: throw .value("direction \(message.direction)")
+        }
         let id = withUnsafeBytes(of: message.id) { StreamID(Array($0)) }
         let program = withUnsafeBytes(of: message.program) { name in
             printable(name.prefix { $0 != 0 })
         }
-        return .hello(id: id, program: program)
+        return .hello(id: id, program: program, purpose)
     }
 
     /// A name that does no harm in a terminal or a log.
@@ -67,32 +89,50 @@ package enum PluginMessage: Equatable, Sendable {
     }
 
     private static func configure(_ message: sound_configure) throws(Malformed) -> PluginMessage {
-        guard message.format == SOUND_FORMAT_S16_LE.rawValue else { throw .value("format \(message.format)") }
-        guard message.channels == 2 else { throw .value("\(message.channels) channels") }
-        guard SoundCapabilities.portableRates.contains(message.rate) else { throw .value("\(message.rate) Hz") }
-        guard let access = accessName(message.access) else { throw .value("access \(message.access)") }
-        // 4 Mi frames are a minute and a half; nothing computed from sizes within this bound can overflow.
-        let bound: UInt64 = 4 << 20
+        guard let format = SoundCapabilities.format(number: message.format) else {
+            throw .value("format \(message.format)")
+        }
+        guard SoundCapabilities.allRates.contains(message.rate) else { throw .value("\(message.rate) Hz") }
+        guard let access = SoundCapabilities.accessName(message.access) else { throw .value("access \(message.access)") }
+        let map = try channelMap(message.positions, channels: message.channels)
+        // 8 Mi frames are most of a minute at 192 kHz; nothing computed from sizes within this bound can overflow.
+        let bound: UInt64 = 8 << 20
         guard (2...bound).contains(message.buffer_frames),
             (1...message.buffer_frames).contains(message.period_frames)
         else { throw .value("period \(message.period_frames) of buffer \(message.buffer_frames)") }
-        guard (message.buffer_frames + UInt64(SOUND_PREROLL_FRAMES)...2 * bound).contains(message.ring_frames)
-        else { throw .value("ring of \(message.ring_frames) frames for a buffer of \(message.buffer_frames)") }
+        guard (message.buffer_frames...2 * bound).contains(message.ring_frames) else {
+            throw .value("ring of \(message.ring_frames) frames for a buffer of \(message.buffer_frames)")
+        }
         let configuration = StreamConfiguration(
-            direction: "playback", access: access, format: "S16_LE", rate: message.rate,
-            channels: message.channels, periodFrames: message.period_frames, bufferFrames: message.buffer_frames,
-            availMin: message.sw.avail_min, startThreshold: message.sw.start_threshold,
-            stopThreshold: message.sw.stop_threshold)
-        return .configure(configuration, ringFrames: message.ring_frames)
+            direction: .playback, access: access, format: SoundCapabilities.name(of: format), rate: message.rate,
+            channels: message.channels, channelMap: map.description, periodFrames: message.period_frames,
+            bufferFrames: message.buffer_frames, software: software(message.sw), policy: .portable)
+        return .configure(configuration, format, map, ringFrames: message.ring_frames)
     }
 
-    /// By ALSA's numbers, SND_PCM_ACCESS_*.
-    private static func accessName(_ access: UInt32) -> String? {
-        switch access {
-        case 0: "MMAP_INTERLEAVED"
-        case 3: "RW_INTERLEAVED"
-        default: nil
+    private static func software(_ sw: sound_sw_params) -> SoftwareParameters {
+        SoftwareParameters(
+            availMin: sw.avail_min, startThreshold: sw.start_threshold, stopThreshold: sw.stop_threshold,
+            silenceThreshold: sw.silence_threshold, silenceSize: sw.silence_size, boundary: sw.boundary)
+    }
+
+    private static func channelMap<Positions>(_ positions: Positions, channels: UInt32) throws(Malformed)
+        -> ChannelMap
+    {
+        guard (1...SOUND_MAX_CHANNELS).contains(channels) else { throw .value("\(channels) channels") }
+        let numbers = withUnsafeBytes(of: positions) { Array($0.prefix(Int(channels))) }
+        let known = numbers.compactMap { ChannelPosition(rawValue: $0) }
+        guard known.count == numbers.count, let map = ChannelMap(known) else { throw .value("channel map \(numbers)") }
+        return map
+    }
+
+    private static func mixer(_ volume: sound_volume) throws(Malformed) -> MixerState {
+        guard volume.playback <= SOUND_VOLUME_UNITY, volume.capture <= SOUND_VOLUME_UNITY else {
+            throw .value("a volume above unity")
         }
+        return MixerState(
+            playback: Double(volume.playback) / Double(SOUND_VOLUME_UNITY), playbackMuted: volume.playback_muted != 0,
+            capture: Double(volume.capture) / Double(SOUND_VOLUME_UNITY), captureMuted: volume.capture_muted != 0)
     }
 }
 
@@ -130,30 +170,5 @@ package enum TriggerState: Sendable, Equatable {
         case .paused: "paused"
         case .draining: "draining"
         }
-    }
-}
-
-/// What each policy lets hw_params be.
-enum SoundCapabilities {
-    /// Hz.
-    static let portableRates: [UInt32] = [44100, 48000]
-
-    static func welcome(_ policy: SoundPolicy) -> sound_welcome {
-        var message = sound_welcome()
-        message.header = sound_header(
-            magic: SOUND_ABI_MAGIC, type: UInt16(SOUND_WELCOME.rawValue),
-            bytes: UInt16(MemoryLayout<sound_welcome>.size))
-        message.version = SOUND_ABI_VERSION
-        message.policy = policy == .portable ? 0 : 1
-        message.formats = 1 << UInt64(SOUND_FORMAT_S16_LE.rawValue)
-        message.channels_min = 2
-        message.channels_max = 2
-        message.rate_count = UInt32(portableRates.count)
-        withUnsafeMutableBytes(of: &message.rates) { raw in
-            raw.withMemoryRebound(to: UInt32.self) { rates in
-                for (index, rate) in portableRates.enumerated() { rates[index] = rate }
-            }
-        }
-        return message
     }
 }

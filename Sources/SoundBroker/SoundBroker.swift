@@ -2,11 +2,11 @@ internal import Glibc
 internal import LinuxSystem
 public import Logging
 public import SoundControl
-internal import SoundDSP
+public import SoundDSP
 public import SoundSinks
 public import SystemPackage
 
-/// One pod's sound: takes its streams, plays them at the host's sink, and can leave at any time with every
+/// One pod's sound: takes its streams, plays and records them at the host's sink, and can leave at any time with every
 /// stream's exact position, for the next broker to go on with. One thread; nothing in it waits.
 public final class SoundBroker {
     public struct Configuration: Sendable {
@@ -16,81 +16,118 @@ public final class SoundBroker {
         public var control: FilePath
         public var sink: SinkSpec
         public var policy: SoundPolicy
+        /// Whether streams of more channels than the sink has are mixed into those it has; otherwise they wait.
+        public var downmix: Bool
         /// What another broker wrote down of this session.
         public var records: SoundRecords?
+        /// Where what is said later is kept for a broker that comes after this one's death; what is there counts.
+        public var memory: FilePath?
         /// What the host's mixer calls us.
         public var name: String
+        public var converter: ConverterKind
 
         public init(
-            guest: FilePath, control: FilePath, sink: SinkSpec, policy: SoundPolicy, records: SoundRecords?,
-            name: String
+            guest: FilePath, control: FilePath, sink: SinkSpec, policy: SoundPolicy, downmix: Bool = false,
+            records: SoundRecords? = nil, memory: FilePath? = nil, name: String,
+            converter: ConverterKind = .standard
         ) {
             self.guest = guest
             self.control = control
             self.sink = sink
             self.policy = policy
+            self.downmix = downmix
             self.records = records
+            self.memory = memory
             self.name = name
+            self.converter = converter
         }
-    }
-
-    struct Refusal {
-        let error: Int32
-        let reason: String
     }
 
     /// More than any desktop plays at once; enough memory for each is bounded by this.
-    private static let maximumStreams = 256
-    /// How long a stopped sink goes on sounding at most, ns: what a device holds that does not say how much.
-    private static let longestSounding: UInt64 = 300_000_000
+    static let maximumStreams = 256
+    /// Streams of before a broker's death come back within this time, ns: what they were offered then still counts.
+    private static let adoptionTime: UInt64 = 30_000_000_000
 
-    private let configuration: Configuration
-    private let log: Logger
-    private let loop: EventLoop
+    let configuration: Configuration
+    let log: Logger
+    let loop: EventLoop
     private let pulseLoop: PulseLoop
+    private let started = MonotonicClock.nanoseconds
+
+    // What was said, and may be said anew.
     private(set) var policy: SoundPolicy
-    private var sink: (any SoundSink)?
+    private(set) var mixer: MixerState
+    private(set) var sinkSpec: SinkSpec
+    private(set) var mayDownmix: Bool
+
+    private(set) var sink: (any SoundSink)?
     private var sinkFailure: String?
     private var onFirstSinkState: ((SinkState) -> Void)?
+    /// A sink that shall take the present one's place, once it is there.
+    private var next: Move?
 
-    private var listener: OwnedDescriptor?
-    private var listenerWatch: EventLoop.Watch?
-    private var control: ControlServer?
+    var listener: OwnedDescriptor?
+    var listenerWatch: EventLoop.Watch?
+    var acceptTimer: LoopTimer?
+    private(set) var control: ControlServer?
     private var signals: TerminationSignals?
-    private var endTimer: LoopTimer?
-    private var violationTimer: LoopTimer?
-    private var violations: [(StreamID, String)] = []
+    var endTimer: LoopTimer?
+    var errandTimer: LoopTimer?
+    private var memoryTimer: LoopTimer?
+    /// What cannot be done while a sink is at work, and is done right after.
+    var violations: [(StreamID, String)] = []
+    var lostStreams: [StreamID] = []
 
-    private var connections: [ObjectIdentifier: PluginConnection] = [:]
-    private var streams: [StreamID: PlaybackStream] = [:]
+    var connections: [ObjectIdentifier: PluginConnection] = [:]
+    var streams: [StreamID: PodStream] = [:]
     /// Streams that have not come back yet, by identity.
-    private var records: [String: StreamRecord] = [:]
+    var records: [String: StreamRecord] = [:]
     /// Streams that were stopped and wait for the sink to have sounded.
-    private var leaving: [PlaybackStream] = []
+    var leaving: [PodStream] = []
     /// From `hold` to `attach`: nothing plays.
-    private var isHeld = false
+    var isHeld = false
     /// When it began, ns of CLOCK_MONOTONIC.
-    private var heldAt: UInt64 = 0
-    private var isQuitting = false
+    var heldAt: UInt64 = 0
+    var isQuitting = false
+    var taps: [ObjectIdentifier: SoundTap] = [:]
 
-    /// Listens for the pod and for the host. `ready` hears once how the sink turned out.
-    public init(_ configuration: Configuration, log: Logger, ready: @escaping (SinkState) -> Void) throws {
+    struct Move {
+        var sink: any SoundSink
+        var spec: SinkSpec
+        var downmix: Bool
+        var answer: ControlServer.Answer
+    }
+
+    /// Listens for the pod and for the host. `ready` hears once how the sink turned out, and why not all that comes
+    /// back can be played there, when that is so.
+    public init(
+        _ configuration: Configuration, log: Logger, ready: @escaping (_ state: SinkState, _ obstacle: String?) -> Void
+    ) throws {
         self.configuration = configuration
         self.log = log
-        policy = configuration.policy
-        onFirstSinkState = ready
+        let memory = configuration.memory.flatMap(BrokerMemory.read)
+        policy = memory?.policy ?? configuration.policy
+        mixer = memory?.mixer ?? configuration.records?.mixer ?? MixerState()
+        sinkSpec = memory.flatMap { try? SinkSpec($0.sink) } ?? configuration.sink
+        mayDownmix = memory?.downmix ?? configuration.downmix
         loop = try EventLoop()
         pulseLoop = try PulseLoop(running: loop)
         if let records = configuration.records { remember(records) }
+        onFirstSinkState = { [weak self] state in
+            var obstacle: String?
+            if case .ready(let host) = state, let self, !mayDownmix { obstacle = self.obstacle(at: host) }
+            ready(state, obstacle)
+        }
         try listen()
-        control = try ControlServer(at: configuration.control, on: loop) { [weak self] request, answer in
-            self?.handle(request, answer)
+        control = try ControlServer(at: configuration.control, on: loop) { [weak self] request, connection, answer in
+            self?.handle(request, from: connection, answer)
         }
         signals = try TerminationSignals(on: loop) { [weak self] in self?.quit() }
-        violationTimer = try LoopTimer(on: loop) { [weak self] in self?.punish() }
+        errandTimer = try LoopTimer(on: loop) { [weak self] in self?.runErrands() }
         endTimer = try LoopTimer(on: loop) { [weak self] in self?.end() }
-        sink = try makeSink()
-        sinkStateChanged()
+        memoryTimer = try LoopTimer(on: loop) { [weak self] in self?.saveMemory() }
+        sink = try makeSink(sinkSpec)
+        if let sink { sinkStateChanged(sink) }
     }
 
     /// Runs until `quit`.
@@ -98,242 +135,165 @@ public final class SoundBroker {
         try pulseLoop.run()
     }
 
-    private func remember(_ records: SoundRecords) {
+    func remember(_ records: SoundRecords) {
         for record in records.streams { self.records[record.id] = record }
     }
 
-    private func makeSink() throws -> any SoundSink {
-        switch configuration.sink {
-        case .pulse(let server):
+    private func makeSink(_ spec: SinkSpec) throws -> any SoundSink {
+        switch spec {
+        case .pulse(let server, let sink):
             try PulseSink(
-                server: server, applicationName: configuration.name, on: pulseLoop, eventLoop: loop, observer: self)
+                server: server, sink: sink, applicationName: configuration.name, on: pulseLoop, eventLoop: loop,
+                observer: self)
+        case .alsa: throw SinkFailure(reason: "ALSA sinks cannot be played at")
         case .file(let path): try ClockedSink(file: path, on: loop, observer: self)
         case .null: try ClockedSink(nullAt: 48000, on: loop, observer: self)
         }
     }
 
-    // MARK: The pod
-
-    private var socketPath: FilePath { configuration.guest.appending("sound") }
-
-    private func listen() throws(Errno) {
-        // Whoever is in the pod may play; nobody else on the host can enter the folder.
-        let socket = try UnixSocket.listen(
-            at: socketPath, kind: .sequentialPacket,
-            permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite])
-        listenerWatch = try loop.watch(socket.number, for: .readable) { [weak self] _ in self?.accept() }
-        listener = consume socket
-    }
-
-    private func stopListening() {
-        if let listenerWatch { loop.remove(listenerWatch) }
-        listenerWatch = nil
-        listener = nil
-        unlink(socketPath.string)
-    }
-
-    private func accept() {
-        do {
-            while listener != nil, let socket = try acceptNext() {
-                guard connections.count < Self.maximumStreams else {
-                    log.warning("a connection too many was closed: \(Self.maximumStreams) are open")
-                    continue
-                }
-                let connection = try PluginConnection(socket, loop: loop, broker: self)
-                connections[ObjectIdentifier(connection)] = connection
-            }
-        } catch {
-            // Out of descriptors, most likely by a greedy pod. Without a pause the listener, still readable,
-            // would keep the loop from everything else.
-            log.error("cannot take a connection: \(error)")
-            if let listenerWatch { try? loop.change(listenerWatch, to: []) }
-            acceptTimer = try? LoopTimer(on: loop) { [weak self] in
-                guard let self, let listenerWatch else { return }
-                try? loop.change(listenerWatch, to: .readable)
-            }
-            acceptTimer?.set(nanoseconds: 100_000_000)
-        }
-    }
-
-    private var acceptTimer: LoopTimer?
-
-    private func acceptNext() throws(Errno) -> OwnedDescriptor? {
-        switch listener {
-        case .some(let listener): try UnixSocket.accept(from: listener)
-        case .none: nil
-        }
-    }
-
-    func admit(_ connection: PluginConnection, id: StreamID, program: String) -> Refusal? {
-        // The same stream on a second connection: its plugin saw the first one break before we did.
-        for other in connections.values where other.streamID == id { connectionEnded(other, violation: nil) }
-        guard streams.count < Self.maximumStreams else {
-            return Refusal(error: EBUSY, reason: "\(streams.count) streams are open already")
-        }
-        let stream = PlaybackStream(id: id, program: program, converter: .standard, log: log)
-        stream.onViolation = { [weak self] reason in
-            self?.violations.append((id, reason))
-            self?.violationTimer?.set(nanoseconds: 0)
-        }
-        streams[id] = stream
-        return nil
-    }
-
-    func stream(_ id: StreamID) -> PlaybackStream? { streams[id] }
-
-    func configure(
-        _ id: StreamID, _ configuration: StreamConfiguration, ring: FrameRing, wake: consuming OwnedDescriptor
-    ) {
-        guard let stream = streams[id] else { return }
-        stream.configure(
-            configuration, ring: ring, wake: wake, record: records.removeValue(forKey: id.description))
-        stream.use(usableSink)
-        log.info(
-            """
-            stream \(id) of \(stream.program): \(configuration.format) \(configuration.rate) Hz \
-            \(configuration.channels) channels, period \(configuration.periodFrames), \
-            buffer \(configuration.bufferFrames) frames
-            """)
-    }
-
-    func connectionEnded(_ connection: PluginConnection, violation: String?) {
-        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-        if let violation { log.warning("closed a connection from the pod: \(violation)") }
-        if let id = connection.streamID { streams.removeValue(forKey: id)?.close() }
-    }
-
-    private func punish() {
-        let punished = violations
-        violations = []
-        for (id, reason) in punished {
-            for connection in connections.values where connection.streamID == id {
-                connectionEnded(connection, violation: reason)
-            }
-        }
-    }
-
-    // MARK: The host
-
-    private func handle(_ request: BrokerRequest, _ answer: @escaping ControlServer.Answer) {
-        switch request {
-        case .status: answer(.status(status))
-        case .setPolicy(let policy):
-            self.policy = policy
-            answer(.done)
-        case .hold: hold { answer(.done) }
-        case .detach: hold { [self] in answer(.records(detach())) }
-        case .attach:
-            do {
-                try attach()
-                answer(.done)
-            } catch {
-                answer(.failed("the sound broker cannot listen for the pod again: \(error)"))
-            }
-        case .quit:
-            answer(.done)
-            quit()
-        }
-    }
-
-    private var status: BrokerStatus {
-        let sinkStatus =
-            switch sink?.state {
-            case .ready(let name, let rate, let channels):
-                SinkStatus(
-                    spec: configuration.sink.description, name: name, state: "connected", rate: rate,
-                    channels: channels)
-            case .failed(let reason):
-                SinkStatus(spec: configuration.sink.description, name: "", state: reason, rate: 0, channels: 0)
-            case .connecting, nil:
-                SinkStatus(
-                    spec: configuration.sink.description, name: "", state: "connecting", rate: 0, channels: 0)
-            }
-        return BrokerStatus(
-            brokerPID: getpid(), policy: policy, sink: sinkStatus,
-            streams: streams.values.compactMap { $0.status() }.sorted { $0.id < $1.id })
-    }
-
-    /// Stops every stream at its exact position; what a program writes meanwhile waits in its ring.
-    private func hold(_ completion: @escaping () -> Void) {
-        isHeld = true
-        heldAt = MonotonicClock.nanoseconds
-        let held = streams.values.map { $0 }
-        var waiting = held.count + 1
-        let oneIsDone = {
-            waiting -= 1
-            if waiting == 0 { completion() }
-        }
-        for stream in held { stream.hold(completion: oneIsDone) }
-        oneIsDone()
-    }
-
-    /// The pod is frozen and the streams are held: lets go of the pod, and tells what there was.
-    private func detach() -> SoundRecords {
-        stopListening()
-        var generator = SystemRandomNumberGenerator()
-        // 0 means that there is none.
-        for stream in streams.values { stream.leave(handover: generator.next() | 1) }
-        let found = SoundRecords(policy: policy, streams: streams.values.compactMap { $0.record() })
-        connections = [:]
-        leaving = streams.values.map { $0 }
-        streams = [:]
-        remember(found)
-        return found
-    }
-
-    /// The suspend did not happen.
-    private func attach() throws(Errno) {
-        isHeld = false
-        for stream in leaving { stream.close() }
-        leaving = []
-        for stream in streams.values { stream.use(usableSink) }
-        if listener == nil { try listen() }
-    }
-
     /// Where streams may play now.
-    private var usableSink: (any SoundSink)? {
+    var usableSink: (any SoundSink)? {
         guard !isHeld, case .ready = sink?.state else { return nil }
         return sink
     }
 
-    /// Ends when what the device holds has sounded, which it mostly has by now: a dump takes longer.
-    private func quit() {
-        guard !isQuitting else { return }
-        isQuitting = true
-        stopListening()
-        var sounding: UInt64 = 0
-        if case .pulse = configuration.sink {
-            sounding = leaving.map { min($0.sinkDelay ?? Self.longestSounding, Self.longestSounding) }.max() ?? 0
-        }
-        let elapsed = MonotonicClock.nanoseconds - heldAt
-        endTimer?.set(nanoseconds: sounding - min(sounding, elapsed))
+    private var host: SinkCapabilities? {
+        if case .ready(let host) = sink?.state { host } else { nil }
     }
 
-    private func end() {
-        for stream in streams.values { stream.close() }
-        for stream in leaving { stream.close() }
-        sink?.close()
-        control?.flush(milliseconds: 100)
-        loop.stop()
+    /// What hw_params may be now.
+    func offer(_ direction: StreamConfiguration.Direction) -> SoundCapabilities.Offer {
+        SoundCapabilities.offer(policy, direction, at: host)
+    }
+
+    /// Whether streams of before this broker may still come back without a record.
+    var isAdopting: Bool { MonotonicClock.nanoseconds - started < Self.adoptionTime }
+
+    /// Why the streams that are here, or come back, cannot all be played at `host` as they are.
+    private func obstacle(at host: SinkCapabilities) -> String? {
+        let present = streams.values.compactMap { stream in
+            stream.configuration.map { (stream.program, $0.direction, stream.channelMap) }
+        }
+        let coming = records.values.compactMap { record in
+            ChannelMap(record.configuration.channelMap).map { (record.program, record.configuration.direction, $0) }
+        }
+        for (program, direction, map) in present + coming where direction == .playback {
+            if let reason = PlaybackStream.obstacle(map, at: host) { return "the sound of \(program): \(reason)" }
+        }
+        return nil
+    }
+
+    // MARK: What is said
+
+    func setPolicy(_ new: SoundPolicy) {
+        policy = new
+        for connection in connections.values { connection.tellOffer() }
+        rememberSoon()
+    }
+
+    func setMixer(_ new: MixerState, from connection: PluginConnection? = nil) {
+        guard new != mixer else { return }
+        mixer = new
+        for stream in streams.values { stream.setMixer(new) }
+        for other in connections.values where other !== connection { other.tell(new) }
+        rememberSoon()
+    }
+
+    private func rememberSoon() {
+        guard configuration.memory != nil else { return }
+        // A pod's mixer may say a lot in a short time.
+        memoryTimer?.set(nanoseconds: 50_000_000)
+    }
+
+    private func saveMemory() {
+        guard let path = configuration.memory else { return }
+        let memory = BrokerMemory(sink: sinkSpec.description, downmix: mayDownmix, policy: policy, mixer: mixer)
+        do { try memory.write(path) } catch { log.error("cannot write \(path): \(error)") }
+    }
+
+    // MARK: Another sink
+
+    /// Goes on at another sink, once it is there and can play what plays; else everything stays as it is.
+    func move(to spec: SinkSpec, downmix: Bool, _ answer: @escaping ControlServer.Answer) {
+        guard next == nil else { return answer(.failed("the sound is being moved already; wait for that")) }
+        guard !isHeld, !isQuitting else { return answer(.failed("the pod is being suspended; move its sound after that")) }
+        do {
+            let sink = try makeSink(spec)
+            next = Move(sink: sink, spec: spec, downmix: downmix, answer: answer)
+            sinkStateChanged(sink)
+        } catch {
+            answer(.failed("\(error)"))
+        }
+    }
+
+    private func nextStateChanged(_ move: Move) {
+        func giveUp(_ reason: String) {
+            next = nil
+            // Not here: it may be in the middle of a callback of its own.
+            errands.append { move.sink.close() }
+            errandTimer?.set(nanoseconds: 0)
+            move.answer(.failed(reason))
+        }
+        switch move.sink.state {
+        case .connecting: return
+        case .failed(let reason): giveUp(reason)
+        case .ready(let host):
+            if !move.downmix, let reason = obstacle(at: host) {
+                return giveUp("\(reason); mix it down with --downmix, or choose another sink")
+            }
+            next = nil
+            let old = sink
+            holdStreams { [self] in
+                sink = move.sink
+                sinkSpec = move.spec
+                mayDownmix = move.downmix
+                rememberSoon()
+                useSink()
+                // The device that is left sounds on for what it holds, which its server keeps for it.
+                errands.append { old?.close() }
+                errandTimer?.set(nanoseconds: 0)
+                move.answer(.done)
+            }
+        }
+    }
+
+    /// Done from the loop, when no sink is at work.
+    var errands: [() -> Void] = []
+
+    /// Streams begin, or go on, at the sink.
+    func useSink() {
+        guard !isHeld else { return }
+        for stream in streams.values {
+            (stream as? PlaybackStream)?.mayDownmix = mayDownmix
+            stream.use(usableSink)
+        }
+        for connection in connections.values { connection.tellOffer() }
+        // What is recorded has one rate from beginning to end.
+        for tap in taps.values where host.map({ !tap.fits($0) }) ?? false { tap.end() }
     }
 }
 
 extension SoundBroker: SinkObserver {
-    public func sinkStateChanged() {
-        guard let state = sink?.state else { return }
-        switch state {
+    public func sinkStateChanged(_ changed: any SoundSink) {
+        if let next, next.sink === changed { return nextStateChanged(next) }
+        guard changed === sink else { return }
+        switch changed.state {
         case .connecting: return
-        case .ready(let name, let rate, let channels):
-            log.info("sink \(name): \(rate) Hz, \(channels) channels")
+        case .ready(let host):
+            log.info("sink \(host.name): \(host.rate) Hz, \(host.channelMap)")
             sinkFailure = nil
-            if !isHeld { for stream in streams.values { stream.use(sink) } }
+            // Streams may still play where the sink was before: they say how far they came.
+            if !isHeld { holdStreams { [weak self] in self?.useSink() } }
         case .failed(let reason):
             // Once for each reason: a server that stays away is tried twice a second.
             if sinkFailure != reason { log.error("no sound: \(reason)") }
             sinkFailure = reason
-            for stream in streams.values { stream.use(nil) }
+            for stream in streams.values {
+                stream.use(nil)
+                stream.obstacle = reason
+            }
         }
-        onFirstSinkState?(state)
+        onFirstSinkState?(changed.state)
         onFirstSinkState = nil
     }
 }

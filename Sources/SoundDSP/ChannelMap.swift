@@ -4,6 +4,12 @@ public struct ChannelMap: Sendable, Hashable, LosslessStringConvertible {
 
     public var channels: Int { positions.count }
 
+    public static let stereo = ChannelMap(distinct: [.frontLeft, .frontRight])
+
+    private init(distinct positions: [ChannelPosition]) {
+        self.positions = positions
+    }
+
     /// `nil` unless there are 1...8, and each at most once; `unknown` and `notAvailable` may come several times.
     public init?(_ positions: [ChannelPosition]) {
         let placed = positions.filter { $0 != .unknown && $0 != .notAvailable }

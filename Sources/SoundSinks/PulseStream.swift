@@ -6,7 +6,8 @@ internal import SoundDSP
 /// One stream at a PulseAudio server.
 ///
 /// Nothing that was written is ever flushed or seeked over, so the server's read index stays the count of
-/// frames played since the stream began; what shall not be heard is dropped with the stream.
+/// frames played since the stream began; what shall not be heard is dropped with the stream, or written over before it
+/// is heard, which moves no index but the written one.
 final class PulseStream: SinkStream {
     /// How often the delay between read index and loudspeaker is asked for, ns.
     private static let timingInterval: UInt64 = 1_000_000_000
@@ -33,11 +34,10 @@ final class PulseStream: SinkStream {
     init(sink: PulseSink, configuration: SinkStreamConfiguration, client: any SinkStreamClient) {
         self.sink = sink
         self.client = client
-        frameBytes = configuration.frameBytes
-        var spec = pa_sample_spec(
-            format: Self.sampleFormat(configuration.format),
-            rate: configuration.rate, channels: UInt8(configuration.channels))
-        guard let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, nil)
+        frameBytes = configuration.layout.frameBytes
+        var spec = PulseChannels.sampleSpec(configuration.layout, rate: configuration.rate)
+        var map = PulseChannels.pulseMap(configuration.layout.channelMap)
+        guard let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, &map)
         else { return }
         self.stream = stream
         let me = Unmanaged.passUnretained(self).toOpaque()
@@ -54,17 +54,7 @@ final class PulseStream: SinkStream {
             minreq: UInt32(clamping: configuration.periodFrames) * frame, fragsize: UInt32.max)
         // Early requests: the server asks whenever a period was read, as an ALSA device interrupts.
         let flags = PA_STREAM_START_CORKED.rawValue | PA_STREAM_EARLY_REQUESTS.rawValue
-        pa_stream_connect_playback(stream, nil, &attributes, pa_stream_flags_t(flags), nil, nil)
-    }
-
-    private static func sampleFormat(_ format: SampleFormat) -> pa_sample_format_t {
-        switch format {
-        case .s16: PA_SAMPLE_S16LE
-        case .s24Packed: PA_SAMPLE_S24LE
-        case .s24: PA_SAMPLE_S24_32LE
-        case .s32: PA_SAMPLE_S32LE
-        case .float32: PA_SAMPLE_FLOAT32LE
-        }
+        pa_stream_connect_playback(stream, sink.sinkName, &attributes, pa_stream_flags_t(flags), nil, nil)
     }
 
     private static func from(_ pointer: UnsafeMutableRawPointer?) -> PulseStream? {
@@ -82,7 +72,36 @@ final class PulseStream: SinkStream {
         fill()
     }
 
+    func setGain(_ gain: Float) {
+        guard gain != self.gain else { return }
+        self.gain = gain
+        applyGain()
+    }
+
+    private var gain: Float = 1
+
+    /// By the server, which has frames of seconds ahead and can still change them.
+    private func applyGain() {
+        guard isReady, let stream, let context = sink?.context else { return }
+        var volume = pa_cvolume()
+        let channels = pa_stream_get_sample_spec(stream).map { UInt32($0.pointee.channels) } ?? 2
+        pa_cvolume_set(&volume, channels, pa_sw_volume_from_linear(Double(gain)))
+        keep(pa_context_set_sink_input_volume(context, pa_stream_get_index(stream), &volume, nil, nil))
+    }
+
     func framesAvailable() { fill() }
+
+    func rewind(_ frames: UInt64) -> Bool {
+        let (bytes, overflow) = frames.multipliedReportingOverflow(by: UInt64(frameBytes))
+        guard !isStopping, drainOperation == nil, !overflow, bytes <= written - read else { return false }
+        written -= bytes
+        rewound += bytes
+        fill()
+        return true
+    }
+
+    /// Bytes at the server that the next write takes the place of.
+    private var rewound: UInt64 = 0
 
     func drain() {
         guard isReady, !isStopping, drainOperation == nil, let stream else {
@@ -190,11 +209,14 @@ final class PulseStream: SinkStream {
             isReady = true
             readAttributes()
             fill()
+            if gain != 1 { applyGain() }
             if isRunning { cork(false) }
             if drainWhenReady { drain() }
         case PA_STREAM_FAILED, PA_STREAM_TERMINATED:
             isReady = false
             finish()
+            // The sink is gone, or somebody killed the stream in a mixer.
+            client?.lost()
         default: break
         }
     }
@@ -209,7 +231,8 @@ final class PulseStream: SinkStream {
         guard isReady, !isStopping, let stream, let client else { return }
         var writable = pa_stream_writable_size(stream)
         guard writable != Int.max, writable != -1 else { return }
-        advance(to: written + UInt64(writable), of: client)
+        advance(to: written + rewound + UInt64(writable), of: client)
+        writable += Int(clamping: rewound)
         while writable >= frameBytes {
             var chunk: UnsafeMutableRawPointer?
             var capacity = writable
@@ -221,7 +244,9 @@ final class PulseStream: SinkStream {
                 break
             }
             let bytes = frames * frameBytes
-            guard pa_stream_write(stream, chunk, bytes, nil, 0, PA_SEEK_RELATIVE) == 0 else { return }
+            guard pa_stream_write(stream, chunk, bytes, nil, -Int64(clamping: rewound), PA_SEEK_RELATIVE) == 0
+            else { return }
+            rewound = 0
             written += UInt64(bytes)
             writable -= bytes
             if frames < wanted { break }

@@ -4,32 +4,40 @@ public import LinuxSystem
 internal import SoundDSP
 public import SystemPackage
 
-/// A WAV file, 16 bit, stereo. One that is there already and looks the same is continued, so that neither a
+/// A WAV file of 16 bits. One that is there already is continued with its own rate and channels, so that neither a
 /// restart of the broker nor a second visit to this host loses what was recorded.
 final class WaveFile: ClockedOutput {
     private let path: FilePath
     private var file: OpaquePointer?
     private var integers: [Int16] = []
     let rate: UInt32
+    let channelMap: ChannelMap
 
     init(path: FilePath, rate: UInt32) throws(SinkFailure) {
         self.path = path
-        var wanted = SF_INFO()
-        wanted.samplerate = Int32(rate)
-        wanted.channels = Int32(ClockedSink.channels)
-        wanted.format = Int32(SF_FORMAT_WAV | SF_FORMAT_PCM_16)
+        var info = SF_INFO()
         var status = stat()
         let exists = lstat(path.string, &status) == 0 && status.st_size > 0
-        var info = exists ? SF_INFO() : wanted
-        guard let file = sf_open(path.string, Int32(exists ? SFM_RDWR : SFM_WRITE), &info) else {
-            throw SinkFailure(reason: "cannot write \(path): \(String(cString: sf_strerror(nil)))")
+        if !exists {
+            info.samplerate = Int32(rate)
+            info.channels = 2
+            info.format = Int32(SF_FORMAT_WAV | SF_FORMAT_PCM_16)
         }
-        guard info.channels == wanted.channels, info.format == wanted.format else {
+        guard let file = sf_open(path.string, Int32(exists ? SFM_RDWR : SFM_WRITE), &info) else {
+            throw SinkFailure(
+                reason: "cannot write \(path): \(String(cString: sf_strerror(nil))); name another file")
+        }
+        let container = info.format & Int32(SF_FORMAT_TYPEMASK)
+        guard container == Int32(SF_FORMAT_WAV) || container == Int32(SF_FORMAT_WAVEX),
+            info.format & Int32(SF_FORMAT_SUBMASK) == Int32(SF_FORMAT_PCM_16), info.samplerate > 0,
+            let map = ChannelMap.standard(channels: Int(info.channels))
+        else {
             sf_close(file)
             throw SinkFailure(
-                reason: "cannot continue \(path): it is not a 16-bit stereo WAV file; name another file")
+                reason: "cannot continue \(path): it is not a 16-bit WAV file of at most 8 channels; name another file")
         }
         self.rate = UInt32(info.samplerate)
+        channelMap = map
         self.file = file
         if exists { sf_seek(file, 0, SEEK_END) }
         // What is in the file is in its header at any time: the broker may be killed.
@@ -37,7 +45,7 @@ final class WaveFile: ClockedOutput {
     }
 
     func write(_ frames: UnsafePointer<Float>, count: Int) throws(ClockedSink.WriteFailure) {
-        let samples = count * ClockedSink.channels
+        let samples = count * channelMap.channels
         if integers.count < samples { integers = [Int16](repeating: 0, count: samples) }
         let written = integers.withUnsafeMutableBufferPointer { integers -> Int in
             guard let base = integers.baseAddress else { return 0 }
@@ -70,7 +78,6 @@ extension ClockedSink {
     )
         throws
     {
-        let file = try WaveFile(path: path, rate: rate)
-        try self.init(name: path.string, rate: file.rate, output: file, on: loop, observer: observer)
+        try self.init(name: path.string, output: try WaveFile(path: path, rate: rate), on: loop, observer: observer)
     }
 }

@@ -5,6 +5,7 @@ import LinuxSystem
 import Logging
 import SoundBroker
 import SoundControl
+import SoundDSP
 import SoundSinks
 import SystemPackage
 
@@ -19,11 +20,20 @@ struct BrokerCommand: ParsableCommand {
     @Option(help: "Where to listen for the engine and podaudio.")
     var control: String
 
-    @Option(help: "Where the sound goes: pulse[:SERVER], file:PATH.wav or null.")
+    @Option(help: "Where the sound goes: pulse[:SERVER][@SINK], alsa[:PCM], file:PATH.wav or null.")
     var sound: String = "pulse"
 
     @Option(help: "What hw_params offers: portable or full.")
     var policy: String = "portable"
+
+    @Flag(help: "Mix streams of more channels than the sink has into those that it has.")
+    var downmix = false
+
+    @Option(help: "The rate converter: \(ConverterKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var converter: String = ConverterKind.standard.rawValue
+
+    @Option(help: "A file to keep what is said later in, for a broker that comes after this one's death.")
+    var memory: String?
 
     @Option(help: "A file with the session's sound records.")
     var records: String?
@@ -42,8 +52,15 @@ struct BrokerCommand: ParsableCommand {
         do {
             try becomeUser()
             LoggingSystem.bootstrap(StreamLogHandler.standardError)
-            let broker = try SoundBroker(try brokerConfiguration(), log: Logger(label: "broker")) { state in
-                if case .failed(let reason) = state { ready.say("ERR \(reason)") } else { ready.say("OK") }
+            let broker = try SoundBroker(try brokerConfiguration(), log: Logger(label: "broker")) { state, obstacle in
+                if case .failed(let reason) = state {
+                    ready.say("ERR \(reason)")
+                } else if let obstacle {
+                    // The streams wait: whoever started this broker may know better.
+                    ready.say("TOO FEW CHANNELS \(obstacle)")
+                } else {
+                    ready.say("OK")
+                }
             }
             try broker.run()
         } catch let error as Errno {
@@ -59,9 +76,15 @@ struct BrokerCommand: ParsableCommand {
         guard let policy = SoundPolicy(rawValue: policy) else {
             throw ValidationError("unknown policy \(policy); there are portable and full")
         }
+        guard let converter = ConverterKind(rawValue: converter) else {
+            throw ValidationError(
+                "unknown converter \(converter); there are "
+                    + ConverterKind.allCases.map(\.rawValue).joined(separator: ", "))
+        }
         return SoundBroker.Configuration(
             guest: FilePath(guest), control: FilePath(control), sink: try SinkSpec(sound), policy: policy,
-            records: try readRecords(), name: name)
+            downmix: downmix, records: try readRecords(), memory: memory.map { FilePath($0) }, name: name,
+            converter: converter)
     }
 
     private func readRecords() throws -> SoundRecords? {
@@ -69,10 +92,13 @@ struct BrokerCommand: ParsableCommand {
         let data = try Data(contentsOf: URL(filePath: records))
         struct Versioned: Codable { var version: Int }
         let version = try JSONDecoder().decode(Versioned.self, from: data).version
-        guard version <= SoundRecords.currentVersion else {
+        guard version == SoundRecords.currentVersion else {
+            let remedy =
+                version > SoundRecords.currentVersion
+                ? "resume it with a newer MediaPod" : "it was never released, and nothing reads it any more"
             throw SinkFailure(
-                reason: "the session's sound records are of version \(version), newer than "
-                    + "\(SoundRecords.currentVersion): resume it with a newer MediaPod")
+                reason: "the session's sound records are of version \(version), not \(SoundRecords.currentVersion): "
+                    + remedy)
         }
         return try JSONDecoder().decode(SoundRecords.self, from: data)
     }

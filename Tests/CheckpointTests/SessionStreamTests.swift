@@ -14,8 +14,10 @@ struct SessionStreamTests {
             StreamRecord(
                 id: String(repeating: "0f", count: 16), program: "mpg123", state: "running",
                 configuration: StreamConfiguration(
-                    direction: "playback", access: "rw_interleaved", format: "S16_LE", rate: 44_100, channels: 2,
-                    periodFrames: 1024, bufferFrames: 8192, availMin: 1024, startThreshold: 8192, stopThreshold: 8192),
+                    direction: .playback, access: "RW_INTERLEAVED", format: "S16_LE", rate: 44_100, channels: 2,
+                    channelMap: "FL FR", periodFrames: 1024, bufferFrames: 8192,
+                    software: SoftwareParameters(availMin: 1024, startThreshold: 8192, stopThreshold: 8192),
+                    policy: .full),
                 playedFrames: 1_234_567, playedPhase: 11, sinkRate: 48_000, handover: 99)
         ])
 

@@ -4,23 +4,26 @@
 // Both ends compile this header. A plugin lies in a suspended session and meets brokers of later versions, so
 // nothing here changes its meaning: what is new gets a new ABI version, and brokers speak the old ones too.
 //
-// All positions are 64-bit frame counts since the PCM was opened. They never wrap and never go back, over
-// prepare, drop, suspend and broker restarts; `base` says where the present run began.
+// All positions are 64-bit frame counts since the PCM was opened. They never wrap; `base` says where the present
+// run began. `hw` never goes back, over prepare, drop, suspend and broker restarts; `appl` goes back only as far as
+// a program rewinds, never behind `hw`.
+//
+// Version 1 (playback of S16_LE stereo) was never released, and is refused.
 #ifndef SOUND_ABI_H
 #define SOUND_ABI_H
 
 #include <stdint.h>
 
-#define SOUND_ABI_VERSION 1u
+#define SOUND_ABI_VERSION 2u
 #define SOUND_ABI_MAGIC 0x50534d50u // "PMSP"
 
 /// Bytes before the first frame in the shared memory: one page, so that the frames start on one.
 #define SOUND_RING_HEADER_BYTES 4096u
 /// The largest ring a broker maps: 2 s of the widest stream (192 kHz, 8 channels, 32 bits) and the buffer.
 #define SOUND_RING_MAX_BYTES (64u << 20)
-/// Frames that stay in the ring behind the played position for a resampler's pre-roll: two blocks of the
-/// longer side of 147:160.
-#define SOUND_PREROLL_FRAMES 320u
+/// Frames that stay in a playback ring behind the played position for a resampler's pre-roll: the longest filter,
+/// libsamplerate's best from 192 to 8 kHz, in whole blocks of their ratio, is shorter.
+#define SOUND_PREROLL_FRAMES 8192u
 /// Time for which a sink may give frames back that were already reported as played, s: rendered ahead and
 /// rewound when it is stopped. PulseAudio renders at most 2 s ahead.
 #define SOUND_GIVE_BACK_SECONDS 2u
@@ -34,9 +37,13 @@ enum sound_message_type {
     SOUND_TRIGGER = 6,   // plugin: the state the stream shall be in; the last one counts
     SOUND_KICK = 7,      // plugin: frames were written while `hungry` was set
     SOUND_CLOSE = 8,     // plugin: the PCM is closed; the stream is forgotten
+    SOUND_CHANNELS = 9,  // plugin: which speaker each channel is for
+    SOUND_REWIND = 10,   // plugin: frames that were already written, and perhaps taken, are written anew
+    SOUND_VOLUME = 11,   // both, of a mixer's connection: how loud the pod is
 };
 
-enum sound_direction { SOUND_PLAYBACK = 0, SOUND_CAPTURE = 1 };
+/// What a connection is for: one PCM, or the pod's mixer.
+enum sound_direction { SOUND_PLAYBACK = 0, SOUND_CAPTURE = 1, SOUND_MIXER = 2 };
 
 /// The states of a PCM as far as they concern the broker.
 enum sound_state {
@@ -48,7 +55,16 @@ enum sound_state {
 };
 
 /// Sample formats, by ALSA's numbers (SND_PCM_FORMAT_*).
-enum sound_format { SOUND_FORMAT_S16_LE = 2 };
+enum sound_format {
+    SOUND_FORMAT_S16_LE = 2,
+    SOUND_FORMAT_S24_LE = 6, // in 32 bits
+    SOUND_FORMAT_S32_LE = 10,
+    SOUND_FORMAT_FLOAT_LE = 14,
+    SOUND_FORMAT_S24_3LE = 32, // in 24 bits
+};
+
+/// 7.1. Positions are SND_CHMAP_*, 0 behind the last channel.
+#define SOUND_MAX_CHANNELS 8u
 
 struct sound_header {
     uint32_t magic;
@@ -65,6 +81,7 @@ struct sound_hello {
 };
 
 #define SOUND_MAX_RATES 16u
+/// Sent again whenever what it says changes: it counts for the next hw_params.
 struct sound_welcome {
     struct sound_header header;
     uint32_t version;
@@ -74,6 +91,7 @@ struct sound_welcome {
     uint32_t channels_max;
     uint32_t rate_count;   // 1...SOUND_MAX_RATES
     uint32_t rates[SOUND_MAX_RATES]; // Hz
+    uint8_t positions[SOUND_MAX_CHANNELS]; // the host's, of channels_max channels
     uint32_t reserved;
 };
 
@@ -84,9 +102,13 @@ struct sound_refused {
 };
 
 struct sound_sw_params {
-    uint64_t avail_min;       // frames
-    uint64_t start_threshold; // frames
-    uint64_t stop_threshold;  // frames
+    // Frames all, as the program set them; recorded, and used where the broker needs them.
+    uint64_t avail_min;
+    uint64_t start_threshold;
+    uint64_t stop_threshold;
+    uint64_t silence_threshold;
+    uint64_t silence_size;
+    uint64_t boundary;
 };
 
 /// Carries two descriptors: the ring (a memfd sealed against shrinking and growing) and the end of the wake
@@ -100,7 +122,29 @@ struct sound_configure {
     uint64_t period_frames;
     uint64_t buffer_frames;
     uint64_t ring_frames;
+    uint8_t positions[SOUND_MAX_CHANNELS];
     struct sound_sw_params sw;
+};
+
+/// Frames from `position` on, which is not behind `hw`, are void: what was written there is written anew.
+struct sound_rewind {
+    struct sound_header header;
+    uint64_t position;
+};
+
+struct sound_channels {
+    struct sound_header header;
+    uint8_t positions[SOUND_MAX_CHANNELS];
+};
+
+/// Linear, 65536 is unity; the mixer's own scale is the plugin's affair.
+#define SOUND_VOLUME_UNITY 65536u
+struct sound_volume {
+    struct sound_header header;
+    uint32_t playback;
+    uint32_t capture;
+    uint32_t playback_muted; // 0 or 1
+    uint32_t capture_muted;
 };
 
 struct sound_sw_message {
@@ -126,16 +170,16 @@ struct sound_ring {
     uint32_t reserved0;
 
     // The plugin's.
-    _Alignas(64) uint64_t appl; // frames written by the program
+    _Alignas(64) uint64_t appl; // frames written, or read, by the program
 
     // The broker's, under the sequence count: odd while it writes.
     _Alignas(64) uint32_t sequence;
     uint32_t epoch;
-    uint64_t hw;        // frames that left the buffer: never goes back
-    uint64_t played;    // the next frame to be heard; behind `hw` while a sink gives frames back
+    uint64_t hw;        // frames that left the buffer, or came into it: never goes back
+    uint64_t played;    // playback: the next frame to be heard; behind `hw` while a sink gives frames back
     uint32_t phase;     // sink frames played beyond `played` when a resampler is at work
     uint32_t sink_rate; // Hz, what `phase` counts in
-    uint64_t delay_ns;  // from leaving the buffer to being heard
+    uint64_t delay_ns;  // from leaving the buffer to being heard, or from the air into the buffer
     uint64_t handover;  // ties this memory to a session's record; 0 once taken over
     uint64_t xruns;
 
@@ -145,10 +189,13 @@ struct sound_ring {
 
 _Static_assert(sizeof(struct sound_header) == 8, "layout");
 _Static_assert(sizeof(struct sound_hello) == 96, "layout");
-_Static_assert(sizeof(struct sound_welcome) == 104, "layout");
+_Static_assert(sizeof(struct sound_welcome) == 112, "layout");
 _Static_assert(sizeof(struct sound_refused) == 136, "layout");
-_Static_assert(sizeof(struct sound_configure) == 72, "layout");
-_Static_assert(sizeof(struct sound_sw_message) == 32, "layout");
+_Static_assert(sizeof(struct sound_configure) == 104, "layout");
+_Static_assert(sizeof(struct sound_sw_message) == 56, "layout");
+_Static_assert(sizeof(struct sound_rewind) == 16, "layout");
+_Static_assert(sizeof(struct sound_channels) == 16, "layout");
+_Static_assert(sizeof(struct sound_volume) == 24, "layout");
 _Static_assert(sizeof(struct sound_trigger) == 24, "layout");
 _Static_assert(sizeof(struct sound_ring) == 256, "layout");
 _Static_assert(sizeof(struct sound_ring) <= SOUND_RING_HEADER_BYTES, "the header fits its page");
@@ -170,7 +217,7 @@ static inline int sound_ring_is_known(const struct sound_ring *ring) {
     return ring->magic == SOUND_ABI_MAGIC && ring->version == SOUND_ABI_VERSION;
 }
 
-/// RT safe. The frames written so far; what was written before is visible.
+/// RT safe. Frames written or read so far; what was written before is visible.
 static inline uint64_t sound_ring_appl(const struct sound_ring *ring) {
     return __atomic_load_n(&ring->appl, __ATOMIC_ACQUIRE);
 }
