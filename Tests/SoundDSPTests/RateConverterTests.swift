@@ -14,7 +14,7 @@ import Testing
         let ratio = RateRatio(from: source, to: sink)
         let preroll = try kind.make(ratio: ratio, channels: channels).prerollFrames / ratio.input
         let blocks = blocks.map { $0 + preroll }
-        let input = Signals.noise(frames: blocks.max()! * ratio.input + frames, channels: channels)
+        let input = Signals.noise(frames: (blocks.max() ?? 0) * ratio.input + frames, channels: channels)
         let whole = try Signals.convert(input[...], kind, ratio, channels: channels, feed: [441], room: 512)
         for (number, block) in blocks.enumerated() {
             let start = (block - preroll) * ratio.input * channels
