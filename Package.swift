@@ -105,7 +105,8 @@ let package = Package(
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab", argumentParser,
+                "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
+                argumentParser,
                 systemPackage,
             ],
             swiftSettings: strict),
