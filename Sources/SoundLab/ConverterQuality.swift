@@ -1,4 +1,3 @@
-internal import CSampleRate
 internal import Glibc
 public import SoundDSP
 
@@ -11,14 +10,19 @@ public struct ConverterQuality: Sendable, Codable {
     public var figures: ConverterFigures
     /// Output frames that came only when the input had ended.
     public var tailFrames: Int
-    /// Seconds of stereo converted in one second of processor time.
-    public var speed: Double
-    /// The same for the library alone, without what we lay around it; `nil` where there is no library.
-    public var bareSpeed: Double?
+    /// Seconds of stereo converted in one second of processor time, in each round.
+    public var speeds: [Double]
+    /// The same for the library alone, without what we lay around it, measured in turn with `speeds`; empty where there
+    /// is no library.
+    public var librarySpeeds: [Double]
+
+    /// Medians over the rounds.
+    public var speed: Double { Self.median(speeds) ?? 0 }
+    public var librarySpeed: Double? { Self.median(librarySpeeds) }
 
     public enum Failure: Error { case probeNotFound }
 
-    /// Measures one kind. Speeds are the best of `rounds`, each of `seconds` s of noise, ours and the library's in turn.
+    /// Measures one kind, its speed in `rounds` of `seconds` s of noise.
     public static func measure(
         _ kind: ConverterKind, from source: UInt32, to sink: UInt32, seconds: Double = 5, rounds: Int = 5
     ) throws -> ConverterQuality {
@@ -28,7 +32,7 @@ public struct ConverterQuality: Sendable, Codable {
         guard let figures = probe.figures(of: output) else { throw Failure.probeNotFound }
         let noise = Self.noise(count: Int(seconds * Double(source)) * channels)
         var speeds: [Double] = []
-        var bareSpeeds: [Double] = []
+        var librarySpeeds: [Double] = []
         for _ in 0..<rounds {
             let converter = try kind.make(ratio: ratio, channels: channels)
             speeds.append(
@@ -36,12 +40,16 @@ public struct ConverterQuality: Sendable, Codable {
                     converter.convert(input, frames: frames, into: output, capacity: capacity, isLast: false)
                 })
             if let bare = BareLibrary(kind, ratio: ratio, channels: channels) {
-                bareSpeeds.append(speed(noise, source, ratio, bare.convert))
+                librarySpeeds.append(speed(noise, source, ratio, bare.convert))
             }
         }
         return ConverterQuality(
             kind: kind, sourceRate: source, sinkRate: sink, figures: figures, tailFrames: tail,
-            speed: speeds.max() ?? 0, bareSpeed: bareSpeeds.max())
+            speeds: speeds, librarySpeeds: librarySpeeds)
+    }
+
+    private static func median(_ values: [Double]) -> Double? {
+        values.isEmpty ? nil : values.sorted()[values.count / 2]
     }
 
     private static let channels = 2
@@ -99,40 +107,5 @@ public struct ConverterQuality: Sendable, Codable {
             state ^= state << 17
             return Float(Int32(truncatingIfNeeded: state)) / Float(Int32.max) * 0.45
         }
-    }
-}
-
-/// libsamplerate as a program without us would call it.
-private final class BareLibrary {
-    private let state: OpaquePointer
-    private let ratio: Double
-
-    init?(_ kind: ConverterKind, ratio: RateRatio, channels: Int) {
-        let type: Int
-        switch kind {
-        case .polyphase: return nil
-        case .samplerateFastest: type = SRC_SINC_FASTEST
-        case .samplerateMedium: type = SRC_SINC_MEDIUM_QUALITY
-        case .samplerateBest: type = SRC_SINC_BEST_QUALITY
-        }
-        var error: Int32 = 0
-        guard let state = src_new(Int32(type), Int32(channels), &error) else { return nil }
-        self.state = state
-        self.ratio = Double(ratio.output) / Double(ratio.input)
-    }
-
-    deinit { src_delete(state) }
-
-    func convert(
-        _ input: UnsafePointer<Float>, frames: Int, _ output: UnsafeMutablePointer<Float>, capacity: Int
-    ) -> (used: Int, made: Int) {
-        var data = SRC_DATA()
-        data.data_in = input
-        data.input_frames = frames
-        data.data_out = output
-        data.output_frames = capacity
-        data.src_ratio = ratio
-        src_process(state, &data)
-        return (data.input_frames_used, data.output_frames_gen)
     }
 }

@@ -38,7 +38,7 @@ struct MeasureConverters: ParsableCommand {
                 .number(Self.text(figures.distortionAndNoise, 1)), .number(Self.text(figures.sweepSignalToNoise, 1)),
                 .number(figures.gainAt19kHz.map { Self.text($0, 3) } ?? ""),
                 .number(Self.text(figures.worstImage, 1)), .number("\(quality.tailFrames)"),
-                .number(Self.text(quality.speed, 0)), .number(quality.bareSpeed.map { Self.text($0, 0) } ?? ""),
+                .number(Self.text(quality.speed, 0)), .number(quality.librarySpeed.map { Self.text($0, 0) } ?? ""),
             ]
         }
     }
