@@ -62,11 +62,11 @@ public final class SampleRateConverter: RateConverter {
         _ input: UnsafePointer<Float>, frames: Int, into output: UnsafeMutablePointer<Float>, capacity: Int,
         isLast: Bool
     ) -> (used: Int, made: Int) {
-        let result = process(input, frames: frames, into: output, capacity: capacity)
+        let end = isLast ? min(capacity, owed(with: frames)) : capacity
+        let result = process(input, frames: frames, into: output, capacity: end)
         count(taken: result.used, given: result.made)
-        guard isLast, result.used == frames else { return result }
+        guard isLast, capacity > 0 else { return result }
         var made = result.made
-        let end = made + min(capacity - made, (taken * ratio.output + ratio.input - 1) / ratio.input - given)
         while made < end {
             let tail = process(
                 silence, frames: Self.silenceFrames, into: output + made * channels, capacity: end - made)
@@ -74,7 +74,13 @@ public final class SampleRateConverter: RateConverter {
             made += tail.made
             count(taken: 0, given: tail.made)
         }
-        return (result.used, made)
+        // Where nothing is owed any more, input may be left that no output frame would hear.
+        return made < capacity ? (frames, made) : (result.used, made)
+    }
+
+    /// The output frames that are still to be made when the input ends after `frames` more.
+    private func owed(with frames: Int) -> Int {
+        ((taken + frames) * ratio.output + ratio.input - 1) / ratio.input - given
     }
 
     private func process(
