@@ -65,11 +65,13 @@ public final class LabBroker {
     public var log: FilePath { folder.appending("broker.log") }
 
     /// Starts a broker that plays at `sink`; returns when it says that it is ready.
-    public func start(sink: String, policy: SoundPolicy = .portable, records: SoundRecords? = nil) throws {
+    public func start(
+        sink: String, policy: SoundPolicy = .portable, records: SoundRecords? = nil, options: [String] = []
+    ) throws {
         var arguments = [
             "broker", "--guest", folder.appending("guest").string, "--control", folder.appending("control").string,
             "--sound", sink, "--policy", policy.rawValue,
-        ]
+        ] + options
         if let records {
             let json = try JSONEncoder().encode(records)
             try write(String(decoding: json, as: UTF8.self), to: "records.json")
