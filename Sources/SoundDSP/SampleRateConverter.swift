@@ -1,6 +1,10 @@
 internal import CSampleRate
 
-/// libsamplerate's sinc converters.
+/// libsamplerate's sinc converters, with an end of input that counts right.
+///
+/// Bit-identical across a seam only for a time: libsamplerate's position is a sum of rounded steps, and leaves the exact
+/// one by a step of its filter after 44 s (64 to 176.4 kHz, best) to a day (44.1 to 48 kHz, fastest). A difference then
+/// is in the last bits; docs/converters.md has the times. `PolyphaseConverter` has no such limit.
 public final class SampleRateConverter: RateConverter {
     public enum Quality: Sendable, CaseIterable {
         case fastest, medium, best

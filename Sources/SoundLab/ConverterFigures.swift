@@ -117,6 +117,8 @@ extension ConverterProbe {
             let fit = sweepFit(output[first...last], delay: delay)
             delay -= fit.shares[1] / fit.shares[0] * rate
         }
+        // Silence, or something else, where the sweep should be.
+        guard delay.isFinite, abs(delay - candidates[best]) < 2 else { return nil }
         let fit = sweepFit(output[first...last], delay: delay)
         return (delay, fit.residual, abs(fit.shares[0]))
     }

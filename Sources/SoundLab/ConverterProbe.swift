@@ -28,7 +28,9 @@ public struct ConverterProbe: Sendable {
     private static let gap = 0.1
     private static let fade = 0.01
 
+    /// Rates in Hz, from 4000 on: 997 Hz and its first overtone must fit.
     public init(from source: UInt32, to sink: UInt32) {
+        precondition(min(source, sink) >= 4000, "the probe needs rates from 4000 Hz on")
         sourceRate = source
         sinkRate = sink
         let nyquist = Double(min(source, sink)) / 2

@@ -29,6 +29,8 @@ import Testing
         #expect(probe.figures(of: []) == nil)
         #expect(probe.figures(of: [Float](repeating: 0, count: late.count)) == nil)
         #expect(probe.figures(of: Array(late.prefix(60000))) == nil)
+        // A recording that fell silent after the first tone.
+        #expect(probe.figures(of: late.prefix(74000) + [Float](repeating: 0, count: late.count)) == nil)
     }
 
     @Test func anImageIsFound() throws {
