@@ -124,21 +124,22 @@ import Testing
         #expect(player.wait().isSuccess, "\(wide.text(of: "program.log"))")
         usleep(300_000)
 
-        let onWide = Samples.trimmed(try wide.recorder.finishBytes(), frameBytes: 24)
-        let onNarrow = Samples.trimmed(try narrowRecorder.finishBytes(), frameBytes: 8)
+        // A busy machine may let a buffer of 100 ms run dry: that is silence in between, and no frame is missing.
+        let onWide = Samples.withoutSilence(try wide.recorder.finishBytes(), frameBytes: 24)
+        let onNarrow = Samples.withoutSilence(try narrowRecorder.finishBytes(), frameBytes: 8)
         let mixed = onNarrow.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
         let centre = samples.bytes.withUnsafeBytes { raw in
             stride(from: 4, to: raw.count / 4, by: 6).map { raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
         }
         let start = Int(held)
         #expect(mixed.count / 2 >= 48000)
-        #expect(
-            (0..<mixed.count / 2).allSatisfy {
-                mixed[$0 * 2] == mixed[$0 * 2 + 1] && abs(mixed[$0 * 2] - centre[start + $0] * 0.70710677) < 1e-6
-            })
+        let wrong = (0..<mixed.count / 2).first {
+            mixed[$0 * 2] != mixed[$0 * 2 + 1] || abs(mixed[$0 * 2] - centre[start + $0] * 0.70710677) > 1e-6
+        }
+        #expect(wrong == nil, "\(mixed[0]) \(mixed[1]) \(centre[start]) \(mixed.count) \(start)")
         // Before and after it, the six channels as they are, none lost and none twice.
         let parts = Array(samples.bytes[..<(start * 24)]) + Array(samples.bytes[((start + mixed.count / 2) * 24)...])
-        let silent = Samples.withoutSilence(onWide, frameBytes: 24)
-        #expect(silent == Samples.withoutSilence(parts, frameBytes: 24))
+        let isWhole = onWide == Samples.withoutSilence(parts, frameBytes: 24)
+        #expect(isWhole)
     }
 }

@@ -44,13 +44,6 @@ struct Samples {
         }
         return nil
     }
-
-    /// A recording without its silence at either end.
-    static func trimmed(_ recording: [UInt8], frameBytes: Int) -> [UInt8] {
-        guard let first = recording.firstIndex(where: { $0 != 0 }), let last = recording.lastIndex(where: { $0 != 0 })
-        else { return [] }
-        return Array(recording[first / frameBytes * frameBytes..<(last / frameBytes + 1) * frameBytes])
-    }
 }
 
 extension Samples {
