@@ -11,10 +11,11 @@ final class TwoHosts {
     let a: LabHost
     let b: LabHost
 
-    init(rate: Int = 44100) throws {
+    /// `channelMap` is host A's.
+    init(rate: Int = 44100, channelMap: [String] = PulseServer.stereo) throws {
         folder = try LabFolder("mediapod-move")
         let device = folder.appending("device")
-        a = try LabHost("A", in: folder.appending("A"), device: device, rate: rate)
+        a = try LabHost("A", in: folder.appending("A"), device: device, rate: rate, channelMap: channelMap)
         b = try LabHost("B", in: folder.appending("B"), device: device, rate: rate)
         try LabPods.makeDevice(device, pods: [Self.pod], on: a)
     }
