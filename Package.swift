@@ -119,6 +119,10 @@ let package = Package(
             name: "SoundBrokerTests",
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             swiftSettings: strict),
+        .testTarget(
+            name: "SoundProgramTests",
+            dependencies: ["SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
