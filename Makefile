@@ -19,6 +19,7 @@ help:
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside the alsa-plugins pulse PCM'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
+	@echo 'make readme-programs  put what the tests measured of programs into the README'
 	@echo 'make clean            remove what was built'
 
 setup:
@@ -55,10 +56,14 @@ bench-move: setup build
 bench-sound: setup build
 	$(BIN)/mediapod-lab bench-sound
 
+# What the last run of the tests measured.
+readme-programs:
+	@sed -i -e '/<!-- programs -->/,/<!-- \/programs -->/{//!d}' -e '/<!-- programs -->/r build/programs.md' README.md
+
 clean:
 	rm -rf .build build
 
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test lint demo bench-move bench-sound clean
+.PHONY: help setup swift build guest test lint demo bench-move bench-sound readme-programs clean

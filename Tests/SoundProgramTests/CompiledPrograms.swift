@@ -20,7 +20,8 @@ enum CompiledPrograms {
             let file = FilePath(source)
             let isC = file.extension == "c"
             let flags = String(
-                decoding: try Pipeline.output(of: Command("pkg-config", ["--cflags", "--libs", package])), as: UTF8.self)
+                decoding: try Pipeline.output(of: Command("pkg-config", ["--cflags", "--libs", package])), as: UTF8.self
+            )
             _ = try Pipeline.output(
                 of: Command(
                     isC ? "gcc" : "g++",

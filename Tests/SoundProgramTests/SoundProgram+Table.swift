@@ -5,6 +5,9 @@ import SystemPackage
 
 extension SoundProgram {
     /// Every row, in the order of the README's table.
+    ///
+    /// Where a program throws frames away when its buffer ran dry, it is given an ordinary one of 0.2 s or more: this is
+    /// about what becomes of frames, not about how punctual a busy machine is.
     static let all = players + libraries + servers
 
     private static let players = [
@@ -19,13 +22,18 @@ extension SoundProgram {
         SoundProgram("mpv", \.wave) {
             try $0.start(
                 "mpv",
-                ["--no-config", "--really-quiet", "--ao=alsa", "--audio-device=alsa/mediapod", "--audio-format=s16", $1])
+                [
+                    "--no-config", "--really-quiet", "--ao=alsa", "--audio-device=alsa/mediapod", "--audio-format=s16",
+                    $1,
+                ])
         },
         SoundProgram("ffmpeg", \.wave) {
             try $0.start("ffmpeg", ["-nostdin", "-loglevel", "warning", "-i", $1, "-f", "alsa", "mediapod"])
         },
         SoundProgram("SoX", \.wave) { try $0.start("sox", ["-q", $1, "-t", "alsa", "mediapod"]) },
-        SoundProgram("ogg123", \.vorbis) { try $0.start("ogg123", ["-q", "-d", "alsa", "-o", "dev:mediapod", $1]) },
+        SoundProgram("ogg123", \.vorbis) {
+            try $0.start("ogg123", ["-q", "-d", "alsa", "-o", "dev:mediapod", "-o", "buffer_time:200", $1])
+        },
         SoundProgram("GStreamer's alsasink", \.wave) {
             try $0.start(
                 "gst-launch-1.0",
@@ -41,7 +49,7 @@ extension SoundProgram {
             try Files.write(source, Array(text.utf8), permissions: .ownerReadWrite)
             return try stage.start(
                 "alsaloop",
-                ["-C", "source", "-P", "mediapod", "-f", "S16_LE", "-r", "44100", "-t", "100000", "-S", "0", "-n"],
+                ["-C", "source", "-P", "mediapod", "-f", "S16_LE", "-r", "44100", "-t", "400000", "-S", "0", "-n"],
                 ["ALSA_CONFIG_PATH=\(stage.configuration):\(source)"])
         },
     ]
@@ -89,7 +97,7 @@ extension SoundProgram {
                 "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--log-level=warn",
                 "--high-priority=no", "-L",
                 "module-native-protocol-unix socket=\(home.appending("socket")) auth-anonymous=1", "-L",
-                "module-alsa-sink device=mediapod mmap=\(mmap ? 1 : 0) tsched=0 format=s16le rate=44100 channels=2",
+                "module-alsa-sink device=mediapod mmap=\(mmap ? 1 : 0) tsched=0 fragments=4 fragment_size=8192",
             ], own)
         try waitUntil("the inner PulseAudio answers") { try stage.run("pactl", ["--server=\(server)", "info"]) }
         return try stage.start("paplay", ["--server=\(server)", clip], own)
@@ -119,10 +127,10 @@ extension SoundProgram {
             "jackd",
             [
                 "-r", "-S", "-t", "5000", "-n", name, "-d", "alsa", "-d", "mediapod", "-P", "-S", "-o", "2", "-r",
-                "44100", "-p", "1024", "-n", "3",
+                "44100", "-p", "2048", "-n", "4",
             ], variables)
-        try waitUntil("jackd has its ports") {
-            try stage.run("jack_wait", ["-c", "-s", name], variables)
+        guard try stage.run("jack_wait", ["-w", "-t", "30", "-s", name], variables) else {
+            throw Failure("start", "jackd", stage.log)
         }
         return try stage.start(CompiledPrograms.path("play_jack"), [name, clip], variables)
     }

@@ -61,8 +61,10 @@ final class Stage {
     struct Outcome {
         var status: ExitStatus?
         var comparison: FrameComparison
-        /// Frames heard at the second server.
+        /// Frames heard at either server, and the place of the second server's first one.
+        var heardHere = 0
         var heardThere = 0
+        var begunThere: Int?
     }
 
     /// Plays once, and in the middle moves to the other server if asked to.
@@ -80,15 +82,25 @@ final class Stage {
             try recorder.waitUntilSilent(Clips.rate / 4)
             parts.append(Array(FrameComparison.trimmed(try recorder.finish())))
         }
-        if program.endsByItself, !player.wait(milliseconds: 30_000) {
-            throw Failure(program.name, "did not end", remedy: log)
+        if program.endsByItself {
+            guard player.wait(milliseconds: 30_000) else { throw Failure(program.name, "did not end: \(log)") }
+            guard player.wait().isSuccess else {
+                return Outcome(
+                    status: player.wait(), comparison: FrameComparison(reference: expected, recording: []))
+            }
         }
         try last.waitUntilSilent(Clips.rate / 2)
         parts.append(Array(FrameComparison.trimmed(try last.finish())))
-        return Outcome(
+        var outcome = Outcome(
             status: program.endsByItself ? player.wait() : nil,
-            comparison: FrameComparison(reference: expected, recording: parts.flatMap(\.self)),
-            heardThere: moving ? parts[1].count : 0)
+            comparison: FrameComparison(reference: expected, recording: parts.flatMap(\.self)))
+        outcome.heardHere = parts[0].count
+        if moving {
+            outcome.heardThere = parts[1].count
+            outcome.begunThere = FrameComparison.place(
+                of: parts[1], in: Array(FrameComparison.trimmed(expected)), near: parts[0].count)
+        }
+        return outcome
     }
 
     /// In the order of a suspend and a resume: the sound stops, all is frozen, the broker leaves; another one comes with

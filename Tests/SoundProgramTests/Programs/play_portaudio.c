@@ -4,7 +4,7 @@
 #include <portaudio.h>
 
 // PortAudio never drains ALSA, it drops: silence has to push out what is queued.
-enum { PERIOD = 512, TAIL = RATE / 2 / PERIOD };
+enum { PERIOD = 1024, TAIL = RATE / 2 / PERIOD };
 
 static unsigned int silent_periods;
 
@@ -36,7 +36,7 @@ int main(int count, char **arguments) {
     struct sound_file sound = read_sound(arguments[3]);
     check(Pa_Initialize(), "initialize");
     PaStreamParameters parameters = {
-        .device = device_named(arguments[2]), .channelCount = CHANNELS, .sampleFormat = paInt16, .suggestedLatency = 0.1};
+        .device = device_named(arguments[2]), .channelCount = CHANNELS, .sampleFormat = paInt16, .suggestedLatency = 0.3};
     PaStream *stream;
     check(
         Pa_OpenStream(

@@ -17,7 +17,7 @@ int main(int count, char **arguments) {
         RtAudio::StreamParameters parameters;
         parameters.deviceId = audio.getDefaultOutputDevice();
         parameters.nChannels = CHANNELS;
-        unsigned int frames = 512;
+        unsigned int frames = 2048;
         audio.openStream(&parameters, nullptr, RTAUDIO_SINT16, RATE, &frames, &fill, &sound);
         audio.startStream();
         while (audio.isStreamRunning()) usleep(10000);

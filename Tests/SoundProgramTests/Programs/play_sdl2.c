@@ -1,7 +1,7 @@
 // Plays a file through SDL2's callback.
 #include "sound_file.h"
 
-#include <SDL.h>
+#include <SDL2/SDL.h>
 
 static SDL_atomic_t silent_periods;
 
