@@ -22,7 +22,7 @@ packages=(
     pulseaudio pulseaudio-utils alsa-utils mpg123 libasound2-plugins
     # the programs of the sound matrix, and what its clients of libraries are compiled with
     mpv ffmpeg sox libsox-fmt-alsa vorbis-tools gstreamer1.0-tools gstreamer1.0-alsa gstreamer1.0-plugins-good
-    jackd2 pipewire pipewire-bin g++
+    jackd2 pipewire-bin g++
     libsdl2-dev libopenal-dev portaudio19-dev librtaudio-dev libjack-jackd2-dev
     # reports and lint
     gnuplot-nox jq shellcheck
