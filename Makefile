@@ -19,6 +19,7 @@ help:
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside the alsa-plugins pulse PCM'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
+	@echo 'make readme-programs  put what the tests measured of programs into the README'
 	@echo 'make clean            remove what was built'
 
 setup:
@@ -35,8 +36,7 @@ guest:
 	@$(MAKE) --no-print-directory -C alsa-plugin
 	@$(MAKE) --no-print-directory -C Sources/pod-init
 	@install -D -m 755 build/pod-init $(GUEST)/usr/lib/mediapod/pod-init
-	@install -D -m 644 build/alsa-plugin/libasound_module_pcm_mediapod.so \
-		$(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib/libasound_module_pcm_mediapod.so
+	@install -D -m 644 -t $(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib build/alsa-plugin/libasound_module_*_mediapod.so
 	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
 
 # One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and
@@ -56,10 +56,14 @@ bench-move: setup build
 bench-sound: setup build
 	$(BIN)/mediapod-lab bench-sound
 
+# What the last run of the tests measured.
+readme-programs:
+	@sed -i -e '/<!-- programs -->/,/<!-- \/programs -->/{//!d}' -e '/<!-- programs -->/r build/programs.md' README.md
+
 clean:
 	rm -rf .build build
 
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test lint demo bench-move bench-sound clean
+.PHONY: help setup swift build guest test lint demo bench-move bench-sound readme-programs clean

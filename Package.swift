@@ -122,6 +122,10 @@ let package = Package(
             name: "SoundBrokerTests",
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             exclude: ["Programs"], swiftSettings: strict),
+        .testTarget(
+            name: "SoundProgramTests",
+            dependencies: ["SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(

@@ -36,15 +36,20 @@ public final class LabBroker {
         try attempt("make", folder.string) { () throws(Errno) in
             try Files.makeFolders(folder.appending("guest"), permissions: .init(rawValue: 0o755))
         }
-        let plugin = Self.repository.appending("build/alsa-plugin/libasound_module_pcm_mediapod.so")
-        guard Files.isRegularFile(plugin) else {
-            throw Failure("the ALSA plugin", "is not built", remedy: "run make build")
+        let plugins = ["pcm", "ctl"].map {
+            Self.repository.appending("build/alsa-plugin/libasound_module_\($0)_mediapod.so")
+        }
+        guard plugins.allSatisfy(Files.isRegularFile) else {
+            throw Failure("the ALSA plugins", "are not built", remedy: "run make build")
         }
         let configuration = """
             </usr/share/alsa/alsa.conf>
-            pcm_type.mediapod { lib "\(plugin.string)" }
+            pcm_type.mediapod { lib "\(plugins[0].string)" }
+            ctl_type.mediapod { lib "\(plugins[1].string)" }
             pcm.mediapod { type mediapod socket "\(folder.appending("guest/sound").string)" }
             pcm.!default { type plug slave.pcm "mediapod" }
+            ctl.mediapod { type mediapod }
+            ctl.!default { type mediapod }
 
             """
         try write(configuration, to: "asound.conf")

@@ -9,6 +9,7 @@ public final class MonitorRecorder {
     private let rate: Int
     /// Bytes that had been recorded at a moment of CLOCK_MONOTONIC, ns.
     private var stamp: (bytes: UInt64, nanoseconds: UInt64)?
+    private var sound = SoundExtent()
 
     /// Begins to record the monitor of `server`'s sink, in its own format and rate; returns when sound arrives.
     public init(of server: PulseServer, sink: String = PulseServer.sinkName) throws {
@@ -42,6 +43,22 @@ public final class MonitorRecorder {
 
     /// Frames recorded so far.
     public var count: Int { Int((try? Files.size(of: file)) ?? 0) / 4 }
+
+    /// Waits until `frames` have been recorded since the first that was not silent.
+    public func waitUntilHeard(_ frames: Int) throws {
+        try waitUntil("\(frames) frames of sound are recorded in \(file.string)") {
+            try sound.follow(file)
+            return sound.first.map { sound.count - $0 >= frames } ?? false
+        }
+    }
+
+    /// Waits until there was sound and after it `frames` of silence: all has come through the monitor.
+    public func waitUntilSilent(_ frames: Int) throws {
+        try waitUntil("the sound recorded in \(file.string) ends") {
+            try sound.follow(file)
+            return sound.last.map { sound.count - $0 > frames } ?? false
+        }
+    }
 
     /// Ends the recording and returns its frames, each one stereo sample of 16 bits.
     public func finish() throws -> [UInt32] {

@@ -4,9 +4,10 @@ import SystemPackage
 import Testing
 
 @Suite struct PluginTests {
-    /// It is loaded into foreign programs, so it must bring nothing along.
-    @Test func thePluginNeedsNothingButLibasoundAndLibc() throws {
-        let plugin = LabBroker.repository.appending("build/alsa-plugin/libasound_module_pcm_mediapod.so")
+    /// They are loaded into foreign programs, so they must bring nothing along.
+    @Test(arguments: ["pcm", "ctl"])
+    func aPluginNeedsNothingButLibasoundAndLibc(kind: String) throws {
+        let plugin = LabBroker.repository.appending("build/alsa-plugin/libasound_module_\(kind)_mediapod.so")
         let dynamic = String(
             decoding: try Pipeline.output(of: Command("readelf", ["-d", plugin.string])), as: UTF8.self)
         let needed = dynamic.split(separator: "\n").filter { $0.contains("(NEEDED)") }.compactMap {
