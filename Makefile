@@ -35,8 +35,7 @@ guest:
 	@$(MAKE) --no-print-directory -C alsa-plugin
 	@$(MAKE) --no-print-directory -C Sources/pod-init
 	@install -D -m 755 build/pod-init $(GUEST)/usr/lib/mediapod/pod-init
-	@install -D -m 644 build/alsa-plugin/libasound_module_pcm_mediapod.so \
-		$(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib/libasound_module_pcm_mediapod.so
+	@install -D -m 644 -t $(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib build/alsa-plugin/libasound_module_*_mediapod.so
 	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
 
 # One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and

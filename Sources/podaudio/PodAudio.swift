@@ -12,5 +12,7 @@ struct PodAudio: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "podaudio",
         abstract: "The sound of MediaPod's pods: what plays, where it goes, and what programs may ask for.",
-        subcommands: [StatusCommand.self, PolicyCommand.self, BrokerCommand.self])
+        subcommands: [
+            StatusCommand.self, VolumeCommand.self, MuteCommand.self, PolicyCommand.self, BrokerCommand.self,
+        ])
 }
