@@ -54,7 +54,8 @@ struct MixerOptions: ParsableArguments {
         try output.show(answer) {
             let decibels = answer.decibels.map { "\($0) dB" } ?? "silent"
             return [
-                ("pod", name), ("\(answer.direction.rawValue) volume", "\(Int((side.volume * 100).rounded()))% (\(decibels))"),
+                ("pod", name),
+                ("\(answer.direction.rawValue) volume", "\(Int((side.volume * 100).rounded()))% (\(decibels))"),
                 ("muted", side.isMuted ? "yes" : "no"),
             ]
         }

@@ -136,7 +136,8 @@ import Testing
         #expect(try Self.amixer(["sget", "Master"], broker, in: folder).contains("[\(volume)%]"))
 
         try waitUntil("the volume is on file") {
-            String(decoding: (try? Files.read(broker.memory, limit: 4096)) ?? [], as: UTF8.self).contains("0.\(volume / 10)")
+            let bytes = (try? Files.read(broker.memory, limit: 4096)) ?? []
+            return String(decoding: bytes, as: UTF8.self).contains("0.\(volume / 10)")
         }
         broker.kill()
         try broker.start(sink: "null", remembers: true)
