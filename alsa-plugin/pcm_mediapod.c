@@ -3,17 +3,13 @@
 //
 // alsa-lib calls start, stop, pointer, transfer and pause with the PCM locked, and prepare, drain, sw_params
 // and the poll callbacks without; nothing here calls back into a locked PCM.
+#include "configure.h"
 #include "pcm.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
-
-static const char default_socket[] = "/run/mediapod/sound";
-
-// A broker that is being restarted, or a session that is being resumed, is back long before this.
-enum { OPEN_TIMEOUT_MS = 10000 };
 
 static uint64_t now_ns(void) {
     struct timespec now;
@@ -275,32 +271,12 @@ static const snd_pcm_ioplug_callback_t callbacks = {
     .set_chmap = pcm_set_chmap,
 };
 
-static int read_configuration(snd_config_t *configuration, const char **path) {
-    snd_config_iterator_t i, next;
-    snd_config_for_each(i, next, configuration) {
-        snd_config_t *entry = snd_config_iterator_entry(i);
-        const char *id;
-        if (snd_config_get_id(entry, &id) < 0) continue;
-        if (!strcmp(id, "comment") || !strcmp(id, "type") || !strcmp(id, "hint")) continue;
-        if (!strcmp(id, "socket")) {
-            if (snd_config_get_string(entry, path) < 0) {
-                SNDERR("mediapod: 'socket' must be a string, the path of the broker's socket");
-                return -EINVAL;
-            }
-            continue;
-        }
-        SNDERR("mediapod: unknown field %s; there is only 'socket'", id);
-        return -EINVAL;
-    }
-    return 0;
-}
-
 // The two symbols that alsa-lib looks for; everything else is hidden from the program.
 #pragma GCC visibility push(default)
 SND_PCM_PLUGIN_DEFINE_FUNC(mediapod) {
     (void)root;
-    const char *path = default_socket;
-    int error = read_configuration(conf, &path);
+    const char *path;
+    int error = configured_socket(conf, &path);
     if (error < 0) return error;
     struct mediapod_pcm *pcm = calloc(1, sizeof *pcm);
     if (!pcm) return -ENOMEM;
