@@ -145,7 +145,7 @@ public final class SoundBroker {
             try PulseSink(
                 server: server, sink: sink, applicationName: configuration.name, on: pulseLoop, eventLoop: loop,
                 observer: self)
-        case .alsa: throw SinkFailure(reason: "ALSA sinks cannot be played at")
+        case .alsa(let pcm): try AlsaSink(pcm: pcm, on: loop, observer: self)
         case .file(let path): try ClockedSink(file: path, on: loop, observer: self)
         case .null: try ClockedSink(nullAt: 48000, on: loop, observer: self)
         }
