@@ -39,6 +39,7 @@ let package = Package(
         .target(name: "CLinux", cSettings: strictC),
         .target(name: "SoundABI", cSettings: strictC),
         .target(name: "PodInitABI", cSettings: strictC),
+        .systemLibrary(name: "CALSA"),
         .systemLibrary(name: "CPulse"),
         .systemLibrary(name: "CSndFile"),
         .systemLibrary(name: "CSampleRate"),
@@ -48,7 +49,8 @@ let package = Package(
         .target(name: "SoundControl", dependencies: ["LinuxSystem", systemPackage], swiftSettings: strict),
         .target(name: "SoundDSP", dependencies: ["CSampleRate"], swiftSettings: strict),
         .target(
-            name: "SoundSinks", dependencies: ["LinuxSystem", "SoundDSP", "CPulse", "CSndFile", systemPackage],
+            name: "SoundSinks",
+            dependencies: ["LinuxSystem", "SoundDSP", "CALSA", "CPulse", "CSndFile", systemPackage],
             swiftSettings: strict),
         .target(
             name: "SoundBroker",
@@ -126,6 +128,9 @@ let package = Package(
             name: "SoundProgramTests",
             dependencies: ["SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             exclude: ["Programs"], swiftSettings: strict),
+        .testTarget(
+            name: "SoundSinksTests",
+            dependencies: ["SoundSinks", "SoundDSP", "SoundLab", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(

@@ -21,7 +21,7 @@ public final class SinkLoop {
         case .pulse(let server, let sink):
             try PulseSink(
                 server: server, sink: sink, applicationName: name, on: pulse, eventLoop: events, observer: observer)
-        case .alsa: throw SinkFailure(reason: "ALSA sinks cannot be played at")
+        case .alsa(let pcm): try AlsaSink(pcm: pcm, on: events, observer: observer)
         case .file(let path): try ClockedSink(file: path, on: events, observer: observer)
         case .null: try ClockedSink(nullAt: 48000, on: events, observer: observer)
         }
