@@ -21,7 +21,8 @@ enum Broker {
             case let line? where line.hasPrefix(Self.tooFewChannels):
                 throw Failure(
                     "the pod's sound", String(line.dropFirst(Self.tooFewChannels.count)),
-                    remedy: "hear it mixed into those channels with --downmix, or choose a sink that has them with --sound")
+                    remedy:
+                        "hear it mixed into those channels with --downmix, or choose a sink that has them with --sound")
             case let line? where line.hasPrefix("ERR "):
                 throw Failure("the pod's sound", String(line.dropFirst(4)), remedy: remedy)
             default:

@@ -68,7 +68,8 @@ extension Session {
         return wide.map {
             CheckFinding(
                 topic: "sound", verdict: .limited,
-                finding: "\($0.program) plays \($0.channels) channels (\($0.channelMap)); a host with fewer refuses the session",
+                finding:
+                    "\($0.program) plays \($0.channels) channels (\($0.channelMap)); a host with fewer refuses the session",
                 remedy: "resume it there with --downmix")
         }
     }
@@ -85,7 +86,9 @@ extension Session {
                     \($0.program) needs \($0.channels) channels (\($0.channelMap)), and the sink \(sink.name) has \
                     \(sink.channels) (\(sink.channelMap))
                     """,
-                remedy: mayDownmix ? "it is mixed into those" : "mix it into those with --downmix, or choose another sink with --sound")
+                remedy: mayDownmix
+                    ? "it is mixed into those" : "mix it into those with --downmix, or choose another sink with --sound"
+            )
         }
     }
 }
@@ -115,7 +118,8 @@ private struct SinkReport: Decodable {
                     environment: Launch.plainEnvironment + sound.environment))
             return try JSONText.decode(SinkReport.self, from: output).sink
         } catch let failure as Failure {
-            throw Failure("check", "the sink \(sound.specification)", failure.reason, remedy: "choose another with --sound")
+            throw Failure(
+                "check", "the sink \(sound.specification)", failure.reason, remedy: "choose another with --sound")
         }
     }
 }

@@ -158,7 +158,8 @@ private struct Backoff {
 
     mutating func next() {
         let now = MonotonicClock.nanoseconds
-        pause = last == 0 || now - last > Self.forgiven ? Self.shortest : min(max(pause, Self.shortest) &* 2, Self.longest)
+        pause =
+            last == 0 || now - last > Self.forgiven ? Self.shortest : min(max(pause, Self.shortest) &* 2, Self.longest)
         last = now
     }
 }

@@ -208,7 +208,9 @@ public final class SoundBroker {
     /// Goes on at another sink, once it is there and can play what plays; else everything stays as it is.
     func move(to spec: SinkSpec, downmix: Bool, _ answer: @escaping ControlServer.Answer) {
         guard next == nil else { return answer(.failed("the sound is being moved already; wait for that")) }
-        guard !isHeld, !isQuitting else { return answer(.failed("the pod is being suspended; move its sound after that")) }
+        guard !isHeld, !isQuitting else {
+            return answer(.failed("the pod is being suspended; move its sound after that"))
+        }
         do {
             let sink = try makeSink(spec)
             next = Move(sink: sink, spec: spec, downmix: downmix, answer: answer)

@@ -31,7 +31,9 @@ public struct BrokerTap: ~Copyable {
         var polled = pollfd(fd: connection.number, events: Int16(POLLIN), revents: 0)
         guard poll(&polled, 1, milliseconds) > 0 else { return .nothing }
         let room = bytes.count - count
-        let received = bytes.withUnsafeMutableBytes { recv(connection.number, $0.baseAddress?.advanced(by: count), room, 0) }
+        let received = bytes.withUnsafeMutableBytes {
+            recv(connection.number, $0.baseAddress?.advanced(by: count), room, 0)
+        }
         guard received > 0 else { return received < 0 && errno == EINTR ? .nothing : .end }
         count += received
         let whole = count / (4 * channels) * 4 * channels

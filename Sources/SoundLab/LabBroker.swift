@@ -88,10 +88,11 @@ public final class LabBroker {
         sink: String, policy: SoundPolicy = .portable, records: SoundRecords? = nil, remembers: Bool = false,
         options: [String] = []
     ) throws {
-        var arguments = [
-            "broker", "--guest", folder.appending("guest").string, "--control", control.string,
-            "--sound", sink, "--policy", policy.rawValue,
-        ] + options
+        var arguments =
+            [
+                "broker", "--guest", folder.appending("guest").string, "--control", control.string,
+                "--sound", sink, "--policy", policy.rawValue,
+            ] + options
         if let records {
             let json = try JSONEncoder().encode(records)
             try write(String(decoding: json, as: UTF8.self), to: "records.json")

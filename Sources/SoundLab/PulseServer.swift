@@ -45,7 +45,8 @@ public final class PulseServer {
                 "-L", "module-native-protocol-unix socket=\(socket.string) auth-anonymous=1",
                 "-L",
                 Self.nullSink(Self.sinkName, rate, channelMap, format),
-            ] + (hasAir ? ["-L", Self.nullSink(Self.airName, rate, channelMap, format)] : []), environment: Self.environment(home: folder))
+            ] + (hasAir ? ["-L", Self.nullSink(Self.airName, rate, channelMap, format)] : []),
+            environment: Self.environment(home: folder))
         process = try ChildProcess(command, writingTo: log)
         try waitUntil("PulseAudio in \(folder.string) answers (see \(log.string))") {
             (try? UnixSocket.connect(to: socket, kind: .stream)) != nil

@@ -26,7 +26,9 @@ public final class SoundFileWriter {
         case "wav": info.format = Int32(SF_FORMAT_WAV | sample)
         case "flac": info.format = Int32(SF_FORMAT_FLAC | sample)
         case "ogg", "oga": info.format = Int32(SF_FORMAT_OGG | SF_FORMAT_VORBIS)
-        default: throw SinkFailure(reason: "cannot tell what kind of file \(path) shall be; end its name in .wav, .flac or .ogg")
+        default:
+            throw SinkFailure(
+                reason: "cannot tell what kind of file \(path) shall be; end its name in .wav, .flac or .ogg")
         }
         guard let file = sf_open(path.string, Int32(SFM_WRITE), &info) else {
             throw SinkFailure(reason: "cannot write \(path): \(String(cString: sf_strerror(nil)))")

@@ -62,7 +62,9 @@ struct MonitorPicture {
         let sink = status.sink
         let mixer = status.mixer
         let volume = mixer.playbackMuted ? "muted" : "\(Int((mixer.playback * 100).rounded())) %"
-        var lines = ["\(pod) at \(sink.spec) \(sink.name) (\(sink.state)), volume \(volume), policy \(status.policy.rawValue)"]
+        var lines = [
+            "\(pod) at \(sink.spec) \(sink.name) (\(sink.state)), volume \(volume), policy \(status.policy.rawValue)"
+        ]
         if status.streams.isEmpty { lines.append("  no streams") }
         for stream in status.streams {
             let asked = stream.configuration

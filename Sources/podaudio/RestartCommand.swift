@@ -7,7 +7,8 @@ internal import SoundControl
 /// `podaudio restart`: another broker, perhaps of another version, goes on with what plays.
 struct RestartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "restart", abstract: "Replace a pod's sound broker, as after an upgrade; no frame is lost or repeated.")
+        commandName: "restart",
+        abstract: "Replace a pod's sound broker, as after an upgrade; no frame is lost or repeated.")
 
     @OptionGroup var pod: PodOptions
     @OptionGroup var output: OutputOptions

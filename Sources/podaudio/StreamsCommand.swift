@@ -16,7 +16,9 @@ struct StreamsCommand: ParsableCommand {
         let status = try brokerStatus(client, .status, of: name)
         try output.show(
             status.streams, empty: "pod \(name) has no streams",
-            columns: ["stream", "program", "direction", "state", "format", "rate", "channels", "period", "buffer", "policy"]
+            columns: [
+                "stream", "program", "direction", "state", "format", "rate", "channels", "period", "buffer", "policy",
+            ]
         ) { stream in
             let asked = stream.configuration
             return [

@@ -15,7 +15,8 @@ import Testing
         try hosts.a.must(["cp", file.string, "\(TwoHosts.pod):/root/sound.raw"])
         return try hosts.a.start(
             [
-                "exec", TwoHosts.pod, "--", "aplay", "-q", "-D", "mediapod", "-t", "raw", "-f", "S16_LE", "-c", "\(channels)",
+                "exec", TwoHosts.pod, "--", "aplay", "-q", "-D", "mediapod", "-t", "raw", "-f", "S16_LE", "-c",
+                "\(channels)",
                 "-r", "44100", "/root/sound.raw",
             ], output: hosts.folder.appending("aplay.out"), error: hosts.folder.appending("aplay.err"))
     }
@@ -31,7 +32,8 @@ import Testing
         // Before the old host is left.
         let check = try hosts.a.must(["check", TwoHosts.pod])
         #expect(check.output.contains("aplay plays 6 channels (FL FR RL RR FC LFE)"))
-        #expect(try hosts.a.must(["check", TwoHosts.pod, "--sound", hosts.a.sound]).output.contains("can play all of it"))
+        #expect(
+            try hosts.a.must(["check", TwoHosts.pod, "--sound", hosts.a.sound]).output.contains("can play all of it"))
         let refusal = try hosts.a.run(["check", TwoHosts.pod, "--sound", hosts.b.sound])
         #expect(refusal.status == .exited(1))
         #expect(refusal.output.contains("needs 6 channels") && refusal.output.contains("--downmix"))
@@ -53,7 +55,8 @@ import Testing
         try hosts.b.must(["suspend", TwoHosts.pod])
         try hosts.a.must(["resume", TwoHosts.pod, "--detach", "--sound", hosts.a.sound])
         try hosts.a.waitUntilPlayed(held.positionFrames + 8820, pod: TwoHosts.pod)
-        #expect(try hosts.a.must(["check", TwoHosts.pod, "--sound", hosts.a.sound]).output.contains("can play all of it"))
+        #expect(
+            try hosts.a.must(["check", TwoHosts.pod, "--sound", hosts.a.sound]).output.contains("can play all of it"))
     }
 
     @Test func whatAPodPlaysIsListedWatchedRecordedAndMoved() throws {
@@ -103,7 +106,8 @@ import Testing
     /// A file's frames, by an independent decoder.
     private func decode(_ file: FilePath, in hosts: TwoHosts) throws -> [UInt32] {
         let raw = hosts.folder.appending("decoded.raw")
-        _ = try Pipeline.output(of: Command("sox", [file.string, "-t", "raw", "-e", "signed", "-b", "16", "-D", raw.string]))
+        _ = try Pipeline.output(
+            of: Command("sox", [file.string, "-t", "raw", "-e", "signed", "-b", "16", "-D", raw.string]))
         return Frames.unpack(try Files.read(raw, limit: 1 << 26))
     }
 
@@ -117,11 +121,13 @@ import Testing
         try Files.write(noise, Frames.pack(Frames.noise(count: 48000)), permissions: .ownerReadWrite)
         _ = try Pipeline.output(
             of: Command(
-                "sox", ["-t", "raw", "-r", "48000", "-e", "signed", "-b", "16", "-c", "2", noise.string, "-D", short.string]))
+                "sox",
+                ["-t", "raw", "-r", "48000", "-e", "signed", "-b", "16", "-c", "2", noise.string, "-D", short.string]))
         try host.must(["play", short.string, "--sound", host.sound], program: "podaudio")
         usleep(300_000)
         let bytes = try Files.read(short, limit: 1 << 20)
-        let heard = FrameComparison(reference: Frames.unpack(Array(bytes.dropFirst(44))), recording: try host.recorder.finish())
+        let heard = FrameComparison(
+            reference: Frames.unpack(Array(bytes.dropFirst(44))), recording: try host.recorder.finish())
         #expect(heard.isExact, "\(heard)")
         let nothing = try host.run(["play", "/nowhere.wav", "--sound", host.sound], program: "podaudio")
         #expect(nothing.status == .exited(1) && nothing.error.split(separator: "\n").count == 1)

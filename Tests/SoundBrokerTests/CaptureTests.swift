@@ -8,7 +8,8 @@ import Testing
 /// What programs record is what the host's source gave.
 @Suite(.serialized) struct CaptureTests {
     /// Plays frames where the host's source hears them.
-    private func sing(_ frames: [UInt32], at server: PulseServer, rate: Int, in folder: FilePath) throws -> ChildProcess {
+    private func sing(_ frames: [UInt32], at server: PulseServer, rate: Int, in folder: FilePath) throws -> ChildProcess
+    {
         let file = folder.appending("air.raw")
         try Files.write(file, Frames.pack(frames), permissions: .ownerReadWrite)
         return try ChildProcess(
@@ -34,7 +35,9 @@ import Testing
         return recorder
     }
 
-    @Test(arguments: [[], ["--buffer-time=60000", "--period-time=20000"], ["-M"], ["--buffer-size=9000", "--period-size=2999"]])
+    @Test(arguments: [
+        [], ["--buffer-time=60000", "--period-time=20000"], ["-M"], ["--buffer-size=9000", "--period-size=2999"],
+    ])
     func everyFrameIsRecordedOnceAndUnchanged(options: [String]) throws {
         let host = try SoundHost(hasAir: true)
         let recorder = try record(at: host, options: options)

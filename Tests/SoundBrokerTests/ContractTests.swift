@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "noninterleaved", "mapped", "mapped-noninterleaved", "polled", "starts", "wakes", "pauses", "rewinds", "forwards",
+        "noninterleaved", "mapped", "mapped-noninterleaved", "polled", "starts", "wakes", "pauses", "rewinds",
+        "forwards",
         "runs-dry", "runs-on", "is-smooth",
     ])
     func isKeptAndEveryFrameIsHeardOnce(what: String) throws {

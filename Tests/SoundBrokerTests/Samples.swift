@@ -49,7 +49,9 @@ struct Samples {
 extension Samples {
     init(signExtending24 samples: Samples) {
         var bytes = samples.bytes
-        for index in stride(from: 0, to: bytes.count, by: 4) { bytes[index + 3] = bytes[index + 2] & 0x80 == 0 ? 0 : 0xFF }
+        for index in stride(from: 0, to: bytes.count, by: 4) {
+            bytes[index + 3] = bytes[index + 2] & 0x80 == 0 ? 0 : 0xFF
+        }
         self.init(bytes: bytes, frameBytes: samples.frameBytes)
     }
 

@@ -28,7 +28,8 @@ final class SoundHost {
     var sink: String { "pulse:\(server.address)" }
 
     /// Starts a program with the pod's sound device as its default.
-    func start(_ program: String, _ arguments: [String], log: FilePath.Component = "program.log") throws -> ChildProcess {
+    func start(_ program: String, _ arguments: [String], log: FilePath.Component = "program.log") throws -> ChildProcess
+    {
         let child = try ChildProcess(
             Command(program, arguments, environment: broker.environment), writingTo: folder.appending(log))
         players.append(child)
