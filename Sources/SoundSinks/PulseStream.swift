@@ -153,28 +153,7 @@ final class PulseStream: SinkStream {
         pa_stream_set_underflow_callback(stream, nil, nil)
         pa_stream_set_buffer_attr_callback(stream, nil, nil)
         self.stream = nil
-        if pa_stream_get_state(stream) == PA_STREAM_CREATING {
-            return Self.disconnectWhenCreated(stream)
-        }
-        pa_stream_disconnect(stream)
-        pa_stream_unref(stream)
-    }
-
-    /// libpulse refuses to disconnect a stream whose creation is not acknowledged yet: it would stay at the server for
-    /// as long as the connection lasts. A program that prepares its PCM twice leaves one each time.
-    private static func disconnectWhenCreated(_ stream: OpaquePointer) {
-        pa_stream_set_state_callback(
-            stream,
-            { stream, _ in
-                guard let stream else { return }
-                switch pa_stream_get_state(stream) {
-                case PA_STREAM_READY: pa_stream_disconnect(stream)
-                case PA_STREAM_FAILED, PA_STREAM_TERMINATED:
-                    pa_stream_set_state_callback(stream, nil, nil)
-                    pa_stream_unref(stream)
-                default: break
-                }
-            }, nil)
+        disconnect(stream)
     }
 
     // MARK: Exact position
