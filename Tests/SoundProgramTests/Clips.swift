@@ -18,6 +18,8 @@ struct Clips {
     let paddedWave: Clip
     /// Silence after it for longer than any test takes: for what never ends by itself.
     let endlessRaw: Clip
+    /// A file for each channel.
+    let channels: [FilePath]
     let vorbis: Clip
     let mpeg: Clip
 
@@ -39,6 +41,15 @@ struct Clips {
         wave = try make("noise.wav", Self.wave(noise))
         paddedWave = try make("padded.wav", Self.wave(pause + noise + pause))
         endlessRaw = try make("endless.raw", Frames.pack(noise + [UInt32](repeating: 0, count: Self.rate * 120)))
+        channels = try (0..<2).map { channel in
+            try make(
+                "channel\(channel).raw",
+                noise.flatMap { frame in
+                    let sample = frame >> (16 * UInt32(channel))
+                    return [UInt8(sample & 0xff), UInt8(sample >> 8 & 0xff)]
+                }
+            ).file
+        }
 
         // Of what loses in coding, the reference is what the same player decodes to a file.
         let vorbis = folder.appending("noise.ogg")

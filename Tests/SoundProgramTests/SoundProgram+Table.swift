@@ -16,6 +16,12 @@ extension SoundProgram {
         SoundProgram("aplay -m FL,FR (channel map)", \.wave) {
             try $0.start("aplay", ["-q", "-m", "FL,FR", "-D", "mediapod", $1])
         },
+        SoundProgram("aplay -I (non-interleaved)", \.raw) { stage, _ in
+            try stage.start(
+                "aplay",
+                ["-q", "-I", "-D", "mediapod", "-t", "raw", "-f", "S16_LE", "-r", "44100", "-c", "2"]
+                    + stage.clips.channels.map(\.string))
+        },
         SoundProgram("mpg123", \.mpeg) {
             try $0.start("mpg123", Clips.mpegOptions + ["-o", "alsa", "-a", "mediapod", $1])
         },
@@ -83,7 +89,10 @@ extension SoundProgram {
             try startPulseAudio($0, playing: $1, mmap: true)
         },
         SoundProgram("PipeWire's ALSA node", \.paddedWave) { try startPipeWire($0, playing: $1) },
-        SoundProgram("jackd", \.raw) { try startJack($0, playing: $1) },
+        SoundProgram("jackd", \.raw) { try startJack($0, playing: $1, device: ["-P", "-o", "2"]) },
+        SoundProgram("jackd, capturing too", \.raw) {
+            try startJack($0, playing: $1, device: ["-D", "-i", "2", "-o", "2"])
+        },
     ]
 
     private static func startPulseAudio(_ stage: Stage, playing clip: String, mmap: Bool) throws -> ChildProcess {
@@ -118,7 +127,7 @@ extension SoundProgram {
         return player
     }
 
-    private static func startJack(_ stage: Stage, playing clip: String) throws -> ChildProcess {
+    private static func startJack(_ stage: Stage, playing clip: String, device: [String]) throws -> ChildProcess {
         // Its name is seen by the whole machine.
         let name = "mediapod-\(getpid())"
         let variables = ["JACK_NO_AUDIO_RESERVATION=1", "JACK_NO_START_SERVER=1", "JACK_DEFAULT_SERVER=\(name)"]
@@ -126,9 +135,9 @@ extension SoundProgram {
         _ = try stage.start(
             "jackd",
             [
-                "-r", "-S", "-t", "5000", "-n", name, "-d", "alsa", "-d", "mediapod", "-P", "-S", "-o", "2", "-r",
-                "44100", "-p", "2048", "-n", "4",
-            ], variables)
+                "-r", "-S", "-t", "5000", "-n", name, "-d", "alsa", "-d", "mediapod", "-S", "-r", "44100", "-p", "2048",
+                "-n", "4",
+            ] + device, variables)
         guard try stage.run("jack_wait", ["-w", "-t", "30", "-s", name], variables) else {
             throw Failure("start", "jackd", stage.log)
         }
