@@ -107,7 +107,7 @@ let package = Package(
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
+                "CALSA", "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
                 argumentParser,
                 systemPackage,
             ],
