@@ -19,7 +19,7 @@ packages=(
     # pods: run, base file systems, the device, the network namespace
     runc libseccomp2 mmdebstrap squashfs-tools e2fsprogs mount zstd iproute2 debian-archive-keyring
     # sound servers, players and peers of the demo, the tests and the benchmarks
-    pulseaudio pulseaudio-utils alsa-utils mpg123 libasound2-plugins
+    pulseaudio pulseaudio-utils pipewire pipewire-pulse wireplumber alsa-utils mpg123 libasound2-plugins
     # reports and lint
     gnuplot-nox jq shellcheck
 )

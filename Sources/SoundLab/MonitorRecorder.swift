@@ -11,7 +11,7 @@ public final class MonitorRecorder {
     private var stamp: (bytes: UInt64, nanoseconds: UInt64)?
 
     /// Begins to record the monitor of `server`'s sink, in its own format and rate; returns when sound arrives.
-    public init(of server: PulseServer) throws {
+    public init(of server: any LabSoundServer) throws {
         let file = server.folder.appending("recording.raw")
         let log = server.folder.appending("parec.log")
         try? Files.remove(file)
@@ -30,7 +30,7 @@ public final class MonitorRecorder {
             Command(
                 "parec",
                 [
-                    "--server=\(server.address)", "--device=\(PulseServer.sinkName).monitor", "--format=s16le",
+                    "--server=\(server.address)", "--device=\(server.sinkName).monitor", "--format=s16le",
                     "--rate=\(server.rate)", "--channels=2", "--raw", "--latency-msec=20",
                 ], environment: PulseServer.environment(home: server.folder)),
             input: null.number, output: output.number, error: errors.number)

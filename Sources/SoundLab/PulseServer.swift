@@ -6,12 +6,11 @@ public import SystemPackage
 ///
 /// `norewinds`: without it a null sink takes rendered sound back when a stream changes, and its monitor repeats
 /// or skips what nobody's ears would have heard twice.
-public final class PulseServer {
+public final class PulseServer: LabSoundServer {
     public let folder: FilePath
     public let rate: Int
     private let process: ChildProcess
-    /// Of the sink, which is the server's only one.
-    public static let sinkName = "out"
+    public let sinkName = "out"
 
     /// Starts it in `folder`, which holds its socket and its state; returns when it answers. `rate` in Hz.
     public init(in folder: FilePath, rate: Int = 44100) throws {
@@ -29,7 +28,7 @@ public final class PulseServer {
                 "--high-priority=no",
                 "-L", "module-native-protocol-unix socket=\(socket.string) auth-anonymous=1",
                 "-L",
-                "module-null-sink sink_name=\(Self.sinkName) rate=\(rate) format=s16le channels=2 norewinds=1",
+                "module-null-sink sink_name=\(sinkName) rate=\(rate) format=s16le channels=2 norewinds=1",
             ], environment: Self.environment(home: folder))
         process = try ChildProcess(command, writingTo: log)
         try waitUntil("PulseAudio in \(folder.string) answers (see \(log.string))") {
@@ -37,7 +36,6 @@ public final class PulseServer {
         }
     }
 
-    /// For `--sound pulse:…` and PULSE_SERVER.
     public var address: String { "unix:\(folder.appending("socket").string)" }
 
     public var pid: Int32 { process.pid }
