@@ -18,14 +18,15 @@ import Testing
     @Test(arguments: Place.allCases)
     func everyRecordingHasWhatTheSourceHears(_ place: Place) throws {
         let host = try SinkHost(place)
-        guard let source = try #require(host.capabilities).source else {
-            #expect(place.source == .none)
-            return
-        }
+        let source = try #require(host.capabilities?.source)
         #expect(source.rate == SinkHost.rate)
         let recorders = [record(host, source), record(host, source)]
         for recorder in recorders { recorder.stream?.setRunning(true) }
         try host.run("sound comes in") { recorders.allSatisfy { $0.frames.count > 4800 } }
+        // Servers lose sound on its way to a recording when they adapt to what begins to play: it has begun.
+        let background = try host.player([UInt32](repeating: 0, count: 96000))
+        background.stream?.setRunning(true)
+        try host.run("it plays") { background.played > 4800 }
         let music = Frames.noise(count: 20000)
         try host.playToEnd(try host.player(music))
         let counts = recorders.map(\.frames.count)
@@ -42,7 +43,7 @@ import Testing
     @Test(arguments: Place.allCases)
     func aRecordingThatStoppedGetsNothingMore(_ place: Place) throws {
         let host = try SinkHost(place)
-        guard let source = try #require(host.capabilities).source else { return }
+        let source = try #require(host.capabilities?.source)
         let (first, second) = (record(host, source), record(host, source))
         first.stream?.setRunning(true)
         second.stream?.setRunning(true)

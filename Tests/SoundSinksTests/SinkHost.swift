@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import SoundControl
 import SoundDSP
 import SoundLab
 import SoundSinks
@@ -13,6 +14,7 @@ final class SinkHost: SinkObserver {
     private(set) var states: [SinkState] = []
     private var server: (any LabSoundServer)?
     private var recorder: MonitorRecorder?
+    private var broker: LabBroker?
     private let loop: EventLoop
     private let pulseLoop: PulseLoop
     /// Lets `run` look at its condition.
@@ -20,8 +22,8 @@ final class SinkHost: SinkObserver {
     private var opened: (any SoundSink)?
     static let rate: UInt32 = 48000
 
-    /// Returns when the sink is ready.
-    init(_ place: Place) throws {
+    /// Returns when the sink is ready. `card` is an ALSA configuration in place of the usual one.
+    init(_ place: Place, card: String? = nil) throws {
         self.place = place
         folder = try LabFolder("mediapod-sink")
         loop = try EventLoop()
@@ -29,7 +31,7 @@ final class SinkHost: SinkObserver {
         ticker = try LoopTimer(on: loop) {}
         ticker?.set(nanoseconds: 1, interval: 2_000_000)
         try startServer()
-        try writeConfiguration()
+        try writeConfiguration(card)
         opened = try makeSink()
         try run("the sink is ready") { capabilities != nil }
     }
@@ -38,13 +40,14 @@ final class SinkHost: SinkObserver {
         opened?.close()
         // What it holds in memory would be taken for the next test's.
         unsetenv("ALSA_CONFIG_PATH")
+        broker?.kill()
         recorder = nil
         server = nil
     }
 
     private func startServer() throws {
         switch place {
-        case .pulseAudio, .alsa: server = try PulseServer(in: folder.appending("sound"), rate: Int(Self.rate))
+        case .pulseAudio, .alsa, .alsaOfThePod: server = try PulseServer(in: folder.appending("sound"), rate: Int(Self.rate))
         case .pipeWire: server = try PipeWireServer(in: folder.appending("sound"))
         default: return
         }
@@ -53,9 +56,17 @@ final class SinkHost: SinkObserver {
 
     private var recording: FilePath { folder.appending("recording") }
 
-    private func writeConfiguration() throws {
+    /// Where ALSA finds its PCMs.
+    private func writeConfiguration(_ card: String?) throws {
+        if place == .alsaOfThePod, let server {
+            let broker = try LabBroker(in: folder.appending("broker"))
+            self.broker = broker
+            try broker.start(sink: "pulse:\(server.address)")
+            setenv("ALSA_CONFIG_PATH", broker.alsaConfiguration.string, 1)
+            return
+        }
         let path = folder.appending("asound.conf")
-        let text = place.alsaConfiguration(server: server?.address ?? "", file: recording)
+        let text = card ?? place.alsaConfiguration(server: server?.address ?? "", file: recording)
         try Files.write(path, Array((text + "\n").utf8), permissions: .ownerReadWrite)
         setenv("ALSA_CONFIG_PATH", path.string, 1)
     }
@@ -66,7 +77,8 @@ final class SinkHost: SinkObserver {
             try PulseSink(
                 server: server?.address, sink: nil, applicationName: "test", on: pulseLoop, eventLoop: loop,
                 observer: self)
-        case .alsa, .alsaFile, .alsaNull: try AlsaSink(pcm: place.pcm, on: loop, observer: self)
+        case .alsa, .alsaFile, .alsaNull: try AlsaSink(pcm: "card", on: loop, observer: self)
+        case .alsaOfThePod: try AlsaSink(pcm: "mediapod", on: loop, observer: self)
         case .waveFile: try ClockedSink(file: recording, rate: Self.rate, on: loop, observer: self)
         case .nowhere: try ClockedSink(nullAt: Self.rate, on: loop, observer: self)
         }
@@ -104,6 +116,11 @@ final class SinkHost: SinkObserver {
         recorder = nil
         (server as? PulseServer)?.kill()
         server = nil
+    }
+
+    /// Whether the card, which is the pod's PCM, plays nothing.
+    func isResting() throws -> Bool {
+        try broker?.status().streams.allSatisfy { $0.state == "prepared" } ?? false
     }
 
     /// The same place again, recorded anew.
@@ -163,8 +180,9 @@ final class SinkHost: SinkObserver {
             (0..<bytes.count / 8).map { frame in
                 let left = bytes.loadUnaligned(fromByteOffset: frame * 8, as: UInt32.self)
                 let right = bytes.loadUnaligned(fromByteOffset: frame * 8 + 4, as: UInt32.self)
-                // Something that nobody played, where there is more than 16 bits.
-                return (left | right) & 0xFFFF == 0 ? left >> 16 | right : UInt32.max
+                // Where there is more than 16 bits but full scale, it is something that nobody played.
+                let isPlayed = [left, right].allSatisfy { $0 & 0xFFFF == 0 || $0 == 0x7FFF_FFFF }
+                return isPlayed ? left >> 16 | right & 0xFFFF_0000 : UInt32.max
             }
         }
     }
