@@ -18,7 +18,9 @@ help:
 	@echo 'sudo make demo        music that goes on while its session moves between two hosts and back'
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside the alsa-plugins pulse PCM'
+	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
+	@echo 'make readme-programs  put what the tests measured of programs into the README'
 	@echo 'make clean            remove what was built'
 
 setup:
@@ -35,14 +37,20 @@ guest:
 	@$(MAKE) --no-print-directory -C alsa-plugin
 	@$(MAKE) --no-print-directory -C Sources/pod-init
 	@install -D -m 755 build/pod-init $(GUEST)/usr/lib/mediapod/pod-init
-	@install -D -m 644 build/alsa-plugin/libasound_module_pcm_mediapod.so \
-		$(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib/libasound_module_pcm_mediapod.so
+	@install -D -m 644 -t $(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib build/alsa-plugin/libasound_module_*_mediapod.so
 	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
 
 # One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and
 # every module compiled anew at each turn from build to test.
-test: setup build lint
+test: setup build fuzzer lint
 	$(SWIFT) test --disable-xctest --no-parallel --disable-testable-imports $(SWIFT_FLAGS)
+
+fuzzer: swift
+	@$(MAKE) --no-print-directory -C Tests/Fuzz SWIFTC=$(dir $(SWIFT))swiftc
+
+FUZZ_SECONDS ?= 600
+fuzz: fuzzer
+	@$(MAKE) --no-print-directory -C Tests/Fuzz run SWIFTC=$(dir $(SWIFT))swiftc SECONDS=$(FUZZ_SECONDS)
 
 lint: swift
 	@SWIFT='$(SWIFT)' scripts/lint.sh
@@ -56,10 +64,14 @@ bench-move: setup build
 bench-sound: setup build
 	$(BIN)/mediapod-lab bench-sound
 
+# What the last run of the tests measured.
+readme-programs:
+	@sed -i -e '/<!-- programs -->/,/<!-- \/programs -->/{//!d}' -e '/<!-- programs -->/r build/programs.md' README.md
+
 clean:
 	rm -rf .build build
 
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test lint demo bench-move bench-sound clean
+.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound readme-programs clean

@@ -84,7 +84,9 @@ let package = Package(
 
         // What the tests, the demo and the benchmarks stand on: real sound servers and what they were heard to play.
         .target(
-            name: "SoundLab", dependencies: ["LinuxSystem", "SoundControl", systemPackage], swiftSettings: strict),
+            name: "SoundLab",
+            dependencies: ["LinuxSystem", "SoundControl", "SoundDSP", "CSampleRate", systemPackage],
+            swiftSettings: strict),
 
         .executableTarget(
             name: "mediapod",
@@ -105,7 +107,8 @@ let package = Package(
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundLab", argumentParser,
+                "CALSA", "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
+                argumentParser,
                 systemPackage,
             ],
             swiftSettings: strict),
@@ -120,14 +123,18 @@ let package = Package(
         .testTarget(
             name: "SoundBrokerTests",
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
-            swiftSettings: strict),
+            exclude: ["Programs"], swiftSettings: strict),
+        .testTarget(
+            name: "SoundProgramTests",
+            dependencies: ["SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
         .testTarget(
             name: "SoundSinksTests",
             dependencies: [
                 "SoundSinks", "SoundControl", "SoundDSP", "SoundLab", "LinuxSystem", "podaudio", systemPackage,
             ],
             swiftSettings: strict),
-        .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
+        .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",

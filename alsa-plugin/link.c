@@ -62,9 +62,20 @@ static bool send_message(struct link *link, const void *message, size_t bytes, c
     return sent == (ssize_t)bytes;
 }
 
+// Under the lock.
+static bool send_volume(struct link *link) {
+    if (!link->welcomed) return true;
+    link->volume.serial = link->volume_serial + 1;
+    if (!send_message(link, &link->volume, sizeof link->volume, NULL, 0)) return false;
+    link->volume_serial++;
+    link->volume_untold = false;
+    return true;
+}
+
 // Under the lock. All that a new broker must know of the stream.
 static void tell_everything(struct link *link) {
     link->unsent = false;
+    if (link->volume_untold && !send_volume(link)) link->unsent = true;
     if (!link->configured) return;
     const int fds[2] = {link->ring, link->wake_writer};
     if (!send_message(link, &link->configure, sizeof link->configure, fds, 2) ||
@@ -86,6 +97,7 @@ static void lose_broker(struct link *link) {
     link->socket = -1;
     link->welcomed = false;
     link->unsent = false;
+    link->volume_serial = 0;
 }
 
 static void connect_broker(struct link *link) {
@@ -105,6 +117,14 @@ static bool is_message(const void *bytes, ssize_t count, enum sound_message_type
     const struct sound_header *header = bytes;
     return count == (ssize_t)expected && header->magic == SOUND_ABI_MAGIC && header->type == type &&
            header->bytes == expected;
+}
+
+// Under the lock. What was said before our last word was heard is older than ours.
+static void take_volume(struct link *link, const struct sound_volume *volume) {
+    if (link->volume_untold || volume->serial != link->volume_serial) return;
+    link->volume = *volume;
+    link->heard_volume = true;
+    link_wake(link);
 }
 
 // Reads one message. False when the broker is gone.
@@ -132,9 +152,7 @@ static bool hear_broker(struct link *link) {
             tell_everything(link);
         }
     } else if (is_message(&message, count, SOUND_VOLUME, sizeof message.volume)) {
-        link->volume = message.volume;
-        link->heard_volume = link->volume_is_new = true;
-        link_wake(link);
+        take_volume(link, &message.volume);
     } else if (is_message(&message, count, SOUND_REFUSED, sizeof message.refused)) {
         link->refused = message.refused.error > 0 ? message.refused.error : EIO;
         memcpy(link->refusal, message.refused.reason, sizeof link->refusal);
@@ -211,8 +229,13 @@ static int start_thread(struct link *link) {
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
     pthread_attr_destroy(&attributes);
     if (error) return -error;
-    pthread_setname_np(link->thread, "mediapod-pcm");
+    pthread_setname_np(link->thread, link->hello.direction == SOUND_MIXER ? "mediapod-ctl" : "mediapod-pcm");
     return 0;
+}
+
+// Under the lock. Whether the broker has said all that a program may ask of it.
+static bool is_welcome(const struct link *link) {
+    return link->known && (link->hello.direction != SOUND_MIXER || link->heard_volume);
 }
 
 static int await_welcome(struct link *link, int timeout_ms) {
@@ -226,9 +249,9 @@ static int await_welcome(struct link *link, int timeout_ms) {
     }
     int error = 0;
     pthread_mutex_lock(&link->lock);
-    while (!link->known && !link->refused && !error)
+    while (!is_welcome(link) && !link->refused && !error)
         error = pthread_cond_timedwait(&link->changed, &link->lock, &deadline);
-    if (link->known) error = 0;
+    if (is_welcome(link)) error = 0;
     else if (link->refused) error = link->refused;
     else error = ENODEV;
     pthread_mutex_unlock(&link->lock);
@@ -369,21 +392,20 @@ struct sound_welcome link_offer(struct link *link) {
     return welcome;
 }
 
-bool link_volume(struct link *link, struct sound_volume *volume) {
+void link_volume(struct link *link, struct sound_volume *volume) {
     pthread_mutex_lock(&link->lock);
-    bool heard = link->heard_volume;
     *volume = link->volume;
-    link->volume_is_new = false;
     pthread_mutex_unlock(&link->lock);
-    return heard;
 }
 
-bool link_set_volume(struct link *link, const struct sound_volume *volume) {
-    struct sound_volume message = *volume;
-    message.header = header_of(SOUND_VOLUME, sizeof message);
+void link_set_volume(struct link *link, const struct sound_volume *volume) {
     pthread_mutex_lock(&link->lock);
-    bool told = link->welcomed && send_message(link, &message, sizeof message, NULL, 0);
-    if (told) link->volume = message;
+    link->volume = *volume;
+    link->volume.header = header_of(SOUND_VOLUME, sizeof link->volume);
+    link->volume_untold = true;
+    if (!link->unsent && !send_volume(link)) {
+        link->unsent = true;
+        poke_thread(link);
+    }
     pthread_mutex_unlock(&link->lock);
-    return told;
 }

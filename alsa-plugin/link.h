@@ -29,9 +29,10 @@ struct link {
     bool unsent;   // something did not fit into the socket: all is told again when there is room
     bool known;    // `welcome` is filled
     struct sound_welcome welcome;
-    bool heard_volume;  // a mixer's connection was told how loud the pod is
-    bool volume_is_new; // and nobody has looked since
+    bool heard_volume; // a mixer was told how loud the pod is
     struct sound_volume volume;
+    bool volume_untold;     // the program set it, and no broker has heard of that yet
+    uint32_t volume_serial; // counts what this broker was told of it
     bool configured;
     int ring; // the memfd, -1 before hw_params
     struct sound_configure configure;
@@ -39,7 +40,7 @@ struct link {
 };
 
 /// Connects to the broker at `path` and waits up to `timeout_ms` for its welcome. 0, or -errno: then there is
-/// nothing to close.
+/// nothing to close, and `refusal` says more where a broker refused.
 int link_open(struct link *link, const char *path, enum sound_direction direction, int timeout_ms);
 
 /// Says farewell to the broker, ends the thread and closes everything, the ring too.
@@ -60,10 +61,10 @@ void link_channels(struct link *link, const uint8_t positions[SOUND_MAX_CHANNELS
 /// What hw_params may be now.
 struct sound_welcome link_offer(struct link *link);
 
-/// A mixer's: how loud the pod is. False when the broker has never said so.
-bool link_volume(struct link *link, struct sound_volume *volume);
-/// A mixer's: says how loud the pod shall be. False while there is no broker to hear it.
-bool link_set_volume(struct link *link, const struct sound_volume *volume);
+/// A mixer's: how loud the pod is. A mixer's link opens only when the broker has said so.
+void link_volume(struct link *link, struct sound_volume *volume);
+/// A mixer's: says how loud the pod shall be. Where there is no broker to hear it, the next one is told.
+void link_set_volume(struct link *link, const struct sound_volume *volume);
 
 /// Makes the program's poll return.
 void link_wake(struct link *link);

@@ -3,6 +3,7 @@
 //
 // alsa-lib calls start, stop, pointer, transfer and pause with the PCM locked, and prepare, drain, sw_params
 // and the poll callbacks without; nothing here calls back into a locked PCM.
+#include "configure.h"
 #include "pcm.h"
 
 #include <errno.h>
@@ -10,10 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-static const char default_socket[] = "/run/mediapod/sound";
-
-// A broker that is being restarted, or a session that is being resumed, is back long before this.
-enum { OPEN_TIMEOUT_MS = 10000 };
+// A stop does not wait for a sink that has not moved for so long.
+enum { LINGER_MS = 2000 };
 
 static uint64_t now_ns(void) {
     struct timespec now;
@@ -79,9 +78,26 @@ static int mediapod_start(snd_pcm_ioplug_t *io) {
     return 0;
 }
 
+// Waits until what was written has been heard. There is no other way for a program that closes its PCM as soon as it has
+// nothing more to write, as PulseAudio does for a stream of another rate: it says that a stream is over when the last
+// frame is in the buffer of a PCM that it cannot rewind.
+static void linger(struct mediapod_pcm *pcm) {
+    follow_appl(pcm);
+    publish_appl(pcm);
+    link_trigger(&pcm->link, SOUND_STATE_DRAINING, pcm->epoch, pcm->base);
+    for (uint64_t reached = pcm->reported_hw;; reached = pcm->reported_hw) {
+        link_clear_wake(&pcm->link);
+        follow_hw(pcm);
+        if (pcm->hw == pcm->appl) return;
+        struct pollfd polled = {.fd = pcm->link.wake_reader, .events = POLLIN};
+        if (poll(&polled, 1, LINGER_MS) == 0 && pcm->reported_hw == reached) return;
+    }
+}
+
 static int mediapod_stop(snd_pcm_ioplug_t *io) {
     struct mediapod_pcm *pcm = io->private_data;
     if (!pcm_is_usable(pcm)) return -ENODEV;
+    if (pcm->lingers && pcm_plays(pcm) && io->state == SND_PCM_STATE_RUNNING) linger(pcm);
     link_trigger(&pcm->link, SOUND_STATE_SETUP, pcm->epoch, pcm->base);
     return 0;
 }
@@ -275,32 +291,13 @@ static const snd_pcm_ioplug_callback_t callbacks = {
     .set_chmap = pcm_set_chmap,
 };
 
-static int read_configuration(snd_config_t *configuration, const char **path) {
-    snd_config_iterator_t i, next;
-    snd_config_for_each(i, next, configuration) {
-        snd_config_t *entry = snd_config_iterator_entry(i);
-        const char *id;
-        if (snd_config_get_id(entry, &id) < 0) continue;
-        if (!strcmp(id, "comment") || !strcmp(id, "type") || !strcmp(id, "hint")) continue;
-        if (!strcmp(id, "socket")) {
-            if (snd_config_get_string(entry, path) < 0) {
-                SNDERR("mediapod: 'socket' must be a string, the path of the broker's socket");
-                return -EINVAL;
-            }
-            continue;
-        }
-        SNDERR("mediapod: unknown field %s; there is only 'socket'", id);
-        return -EINVAL;
-    }
-    return 0;
-}
-
 // The two symbols that alsa-lib looks for; everything else is hidden from the program.
 #pragma GCC visibility push(default)
 SND_PCM_PLUGIN_DEFINE_FUNC(mediapod) {
     (void)root;
-    const char *path = default_socket;
-    int error = read_configuration(conf, &path);
+    const char *path;
+    bool lingers;
+    int error = read_configuration(conf, &path, &lingers);
     if (error < 0) return error;
     struct mediapod_pcm *pcm = calloc(1, sizeof *pcm);
     if (!pcm) return -ENOMEM;
@@ -313,6 +310,7 @@ SND_PCM_PLUGIN_DEFINE_FUNC(mediapod) {
         return error;
     }
     pcm->owner = getpid();
+    pcm->lingers = lingers;
     pcm->io = (snd_pcm_ioplug_t){
         .version = SND_PCM_IOPLUG_VERSION,
         .name = "MediaPod",

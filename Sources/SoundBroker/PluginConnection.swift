@@ -18,12 +18,19 @@ final class PluginConnection {
     private(set) var purpose: PluginMessage.Purpose?
     /// What hw_params may be, as the plugin was last told.
     private(set) var offer: SoundCapabilities.Offer?
+    /// Of the last volume that this mixer set.
+    private var mixerSerial: UInt32 = 0
+    /// Something did not fit into the socket: it is told when there is room, as it is by then.
+    private var isBehind = false
 
     init(_ socket: consuming OwnedDescriptor, loop: EventLoop, broker: SoundBroker) throws(Errno) {
         self.socket = socket
         self.loop = loop
         self.broker = broker
-        watch = try loop.watch(self.socket.number, for: .readable) { [weak self] _ in self?.receive() }
+        watch = try loop.watch(self.socket.number, for: .readable) { [weak self] readiness in
+            if readiness.contains(.writable) { self?.catchUp() }
+            if readiness != .writable { self?.receive() }
+        }
     }
 
     deinit {
@@ -95,8 +102,9 @@ final class PluginConnection {
             stream?.rewind(to: position)
         case .kick:
             stream?.kick()
-        case .mixer(let mixer):
+        case .mixer(let mixer, let serial):
             guard purpose == .mixer else { return violated("a volume from what is no mixer") }
+            mixerSerial = serial
             broker.setMixer(mixer, from: self)
         case .close:
             broker.connectionEnded(self, violation: nil)
@@ -136,9 +144,27 @@ final class PluginConnection {
         guard let broker, let purpose else { return }
         let new = broker.offer(purpose == .capture ? .capture : .playback)
         guard new != offer else { return }
-        offer = new
         let message = SoundCapabilities.welcome(new)
-        withUnsafeBytes(of: message) { _ = PacketSocket.send($0, to: socket.number) }
+        if withUnsafeBytes(of: message, send) { offer = new }
+    }
+
+    /// False when the socket is full: of a program that is stopped, or does not want to hear.
+    private func send(_ message: UnsafeRawBufferPointer) -> Bool {
+        if PacketSocket.send(message, to: socket.number) { return true }
+        setBehind(true)
+        return false
+    }
+
+    private func setBehind(_ behind: Bool) {
+        guard behind != isBehind, let watch else { return }
+        isBehind = behind
+        try? loop.change(watch, to: behind ? [.readable, .writable] : .readable)
+    }
+
+    private func catchUp() {
+        setBehind(false)
+        tellOffer()
+        if let broker { tell(broker.mixer) }
     }
 
     /// Says how loud the pod is, to a mixer.
@@ -152,7 +178,8 @@ final class PluginConnection {
         message.capture = Self.linear(mixer.capture)
         message.playback_muted = mixer.playbackMuted ? 1 : 0
         message.capture_muted = mixer.captureMuted ? 1 : 0
-        withUnsafeBytes(of: message) { _ = PacketSocket.send($0, to: socket.number) }
+        message.serial = mixerSerial
+        _ = withUnsafeBytes(of: message, send)
     }
 
     private static func linear(_ volume: Double) -> UInt32 {

@@ -10,7 +10,8 @@ package enum PluginMessage: Equatable, Sendable {
     case softwareParameters(SoftwareParameters)
     case channelMap(ChannelMap)
     case rewind(UInt64)
-    case mixer(MixerState)
+    /// `serial` counts what its mixer has said.
+    case mixer(MixerState, serial: UInt32)
     case trigger(TriggerState, epoch: UInt32, base: UInt64)
     case kick
     case close
@@ -44,7 +45,8 @@ package enum PluginMessage: Equatable, Sendable {
         case SOUND_REWIND.rawValue:
             self = .rewind(try Self.load(sound_rewind.self, bytes).position)
         case SOUND_VOLUME.rawValue:
-            self = .mixer(try Self.mixer(Self.load(sound_volume.self, bytes)))
+            let volume = try Self.load(sound_volume.self, bytes)
+            self = .mixer(try Self.mixer(volume), serial: volume.serial)
         case SOUND_TRIGGER.rawValue:
             let trigger = try Self.load(sound_trigger.self, bytes)
             guard let state = TriggerState(trigger.state) else { throw .value("state \(trigger.state)") }
@@ -93,7 +95,9 @@ package enum PluginMessage: Equatable, Sendable {
             throw .value("format \(message.format)")
         }
         guard SoundCapabilities.allRates.contains(message.rate) else { throw .value("\(message.rate) Hz") }
-        guard let access = SoundCapabilities.accessName(message.access) else { throw .value("access \(message.access)") }
+        guard let access = SoundCapabilities.accessName(message.access) else {
+            throw .value("access \(message.access)")
+        }
         let map = try channelMap(message.positions, channels: message.channels)
         // 8 Mi frames are most of a minute at 192 kHz; nothing computed from sizes within this bound can overflow.
         let bound: UInt64 = 8 << 20

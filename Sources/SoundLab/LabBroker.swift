@@ -30,24 +30,35 @@ public final class LabBroker {
         return folder
     }
 
-    public init(in folder: FilePath) throws {
+    /// Its programs load the ALSA plugins that lie in `plugins`.
+    public init(in folder: FilePath, plugins: FilePath = LabBroker.plugins) throws {
         self.folder = folder
         podaudio = Self.binaries.appending("podaudio")
         try attempt("make", folder.string) { () throws(Errno) in
             try Files.makeFolders(folder.appending("guest"), permissions: .init(rawValue: 0o755))
         }
-        let plugin = Self.repository.appending("build/alsa-plugin/libasound_module_pcm_mediapod.so")
-        guard Files.isRegularFile(plugin) else {
+        for kind in ["pcm", "ctl"] where !Files.isRegularFile(plugins.appending(Self.plugin(kind))) {
             throw Failure("the ALSA plugin", "is not built", remedy: "run make build")
         }
+        let socket = folder.appending("guest/sound").string
         let configuration = """
             </usr/share/alsa/alsa.conf>
-            pcm_type.mediapod { lib "\(plugin.string)" }
-            pcm.mediapod { type mediapod socket "\(folder.appending("guest/sound").string)" }
+            pcm_type.mediapod { lib "\(plugins.appending(Self.plugin("pcm")).string)" }
+            ctl_type.mediapod { lib "\(plugins.appending(Self.plugin("ctl")).string)" }
+            pcm.mediapod { type mediapod socket "\(socket)" }
+            ctl.mediapod { type mediapod socket "\(socket)" }
             pcm.!default { type plug slave.pcm "mediapod" }
+            ctl.!default { type mediapod socket "\(socket)" }
 
             """
         try write(configuration, to: "asound.conf")
+    }
+
+    /// Where `make build` leaves the ALSA plugins.
+    public static var plugins: FilePath { repository.appending("build/alsa-plugin") }
+
+    private static func plugin(_ kind: String) -> FilePath.Component {
+        FilePath.Component("libasound_module_\(kind)_mediapod.so") ?? "plugin"
     }
 
     private func write(_ text: String, to name: FilePath.Component) throws {
@@ -66,19 +77,32 @@ public final class LabBroker {
 
     public var pid: Int32? { process?.pid }
     public var log: FilePath { folder.appending("broker.log") }
+    public var control: FilePath { folder.appending("control") }
+    /// The pod's way in.
+    public var socket: FilePath { folder.appending("guest").appending("sound") }
+    /// What a broker keeps for the one after its death.
+    public var memory: FilePath { folder.appending("memory.json") }
 
     /// Starts a broker that plays at `sink`; returns when it says that it is ready.
-    public func start(sink: String, policy: SoundPolicy = .portable, records: SoundRecords? = nil) throws {
-        var arguments = [
-            "broker", "--guest", folder.appending("guest").string, "--control", folder.appending("control").string,
-            "--sound", sink, "--policy", policy.rawValue,
-        ]
+    ///
+    /// - Parameter remembers: what is said to it counts for a later one that remembers too, more than what that is
+    ///   started with.
+    public func start(
+        sink: String, policy: SoundPolicy = .portable, records: SoundRecords? = nil, remembers: Bool = false,
+        options: [String] = []
+    ) throws {
+        var arguments =
+            [
+                "broker", "--guest", folder.appending("guest").string, "--control", control.string,
+                "--sound", sink, "--policy", policy.rawValue,
+            ] + options
         if let records {
             let json = try JSONEncoder().encode(records)
             try write(String(decoding: json, as: UTF8.self), to: "records.json")
             arguments += ["--records", folder.appending("records.json").string]
         }
-        try? Files.remove(folder.appending("control"))
+        if remembers { arguments += ["--memory", memory.string] }
+        try? Files.remove(control)
         process = try ChildProcess(
             Command(podaudio.string, arguments, environment: PulseServer.environment(home: folder)), writingTo: log)
         try waitUntil("the broker (see \(log.string)) has a sink") {
@@ -89,7 +113,7 @@ public final class LabBroker {
 
     @discardableResult
     public func request(_ request: BrokerRequest) throws -> BrokerReply {
-        try BrokerClient(socket: folder.appending("control")).request(request)
+        try BrokerClient(socket: control).request(request)
     }
 
     public func status() throws -> BrokerStatus {

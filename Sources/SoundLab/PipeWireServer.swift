@@ -6,7 +6,9 @@ public import SystemPackage
 public final class PipeWireServer: LabSoundServer {
     public let folder: FilePath
     public let rate = 48000
-    public let sinkName = "out"
+    public let channelMap = PulseServer.stereo
+    /// Of its monitor's recording; itself it counts in floating point.
+    public let format = "s16le"
     /// The last one depends on those before it.
     private var processes: [ChildProcess] = []
 
@@ -34,7 +36,7 @@ public final class PipeWireServer: LabSoundServer {
         try start("wireplumber")
         try start("pipewire-pulse")
         try waitUntil("PipeWire in \(folder.string) has a default sink (see \(log.string))") {
-            try defaultSink() == sinkName
+            try defaultSink() == PulseServer.sinkName
         }
     }
 

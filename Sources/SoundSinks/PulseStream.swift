@@ -152,9 +152,8 @@ final class PulseStream: SinkStream {
         pa_stream_set_write_callback(stream, nil, nil)
         pa_stream_set_underflow_callback(stream, nil, nil)
         pa_stream_set_buffer_attr_callback(stream, nil, nil)
-        pa_stream_disconnect(stream)
-        pa_stream_unref(stream)
         self.stream = nil
+        disconnect(stream)
     }
 
     // MARK: Exact position

@@ -12,5 +12,9 @@ struct PodAudio: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "podaudio",
         abstract: "The sound of MediaPod's pods: what plays, where it goes, and what programs may ask for.",
-        subcommands: [StatusCommand.self, PolicyCommand.self, BrokerCommand.self])
+        subcommands: [
+            StatusCommand.self, StreamsCommand.self, MonitorCommand.self, VolumeCommand.self, MuteCommand.self,
+            PolicyCommand.self, MoveCommand.self, RecordCommand.self, PlayCommand.self, SinkCommand.self,
+            RestartCommand.self, BrokerCommand.self,
+        ])
 }

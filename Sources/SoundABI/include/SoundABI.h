@@ -145,6 +145,10 @@ struct sound_volume {
     uint32_t capture;
     uint32_t playback_muted; // 0 or 1
     uint32_t capture_muted;
+    // A mixer counts what it says on one connection, from 1; a broker repeats the last count it heard there. So a
+    // mixer knows whether what it is told came before its own last word, or after it.
+    uint32_t serial;
+    uint32_t reserved;
 };
 
 struct sound_sw_message {
@@ -195,7 +199,7 @@ _Static_assert(sizeof(struct sound_configure) == 104, "layout");
 _Static_assert(sizeof(struct sound_sw_message) == 56, "layout");
 _Static_assert(sizeof(struct sound_rewind) == 16, "layout");
 _Static_assert(sizeof(struct sound_channels) == 16, "layout");
-_Static_assert(sizeof(struct sound_volume) == 24, "layout");
+_Static_assert(sizeof(struct sound_volume) == 32, "layout");
 _Static_assert(sizeof(struct sound_trigger) == 24, "layout");
 _Static_assert(sizeof(struct sound_ring) == 256, "layout");
 _Static_assert(sizeof(struct sound_ring) <= SOUND_RING_HEADER_BYTES, "the header fits its page");
