@@ -130,7 +130,10 @@ let package = Package(
             exclude: ["Programs"], swiftSettings: strict),
         .testTarget(
             name: "SoundSinksTests",
-            dependencies: ["SoundSinks", "SoundDSP", "SoundLab", "LinuxSystem", systemPackage], swiftSettings: strict),
+            dependencies: [
+                "SoundSinks", "SoundControl", "SoundDSP", "SoundLab", "LinuxSystem", "podaudio", systemPackage,
+            ],
+            swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(

@@ -69,8 +69,11 @@ public final class LabBroker {
 
     /// What a program needs in its environment to play here.
     public var environment: [String] {
-        PulseServer.environment(home: folder) + ["ALSA_CONFIG_PATH=\(folder.appending("asound.conf").string)"]
+        PulseServer.environment(home: folder) + ["ALSA_CONFIG_PATH=\(alsaConfiguration.string)"]
     }
+
+    /// An ALSA configuration with a PCM `mediapod`.
+    public var alsaConfiguration: FilePath { folder.appending("asound.conf") }
 
     public var pid: Int32? { process?.pid }
     public var log: FilePath { folder.appending("broker.log") }

@@ -12,7 +12,7 @@ public final class MonitorRecorder {
     private var sound = SoundExtent()
 
     /// Begins to record the monitor of `server`'s sink, in its own format and rate; returns when sound arrives.
-    public init(of server: PulseServer, sink: String = PulseServer.sinkName) throws {
+    public init(of server: any LabSoundServer, sink: String = PulseServer.sinkName) throws {
         let file = server.folder.appending("\(sink).raw")
         let log = server.folder.appending("\(sink).log")
         try? Files.remove(file)

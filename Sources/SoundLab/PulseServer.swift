@@ -6,7 +6,7 @@ public import SystemPackage
 ///
 /// `norewinds`: without it a null sink takes rendered sound back when a stream changes, and its monitor repeats
 /// or skips what nobody's ears would have heard twice.
-public final class PulseServer {
+public final class PulseServer: LabSoundServer {
     public let folder: FilePath
     public let rate: Int
     /// Of the sink: its channels, by PulseAudio's names, and its sample format.
@@ -71,7 +71,6 @@ public final class PulseServer {
             as: UTF8.self)
     }
 
-    /// For `--sound pulse:…` and PULSE_SERVER.
     public var address: String { "unix:\(folder.appending("socket").string)" }
 
     public var pid: Int32 { process.pid }

@@ -23,6 +23,8 @@ final class AlsaCapture {
         parameters = pcm.parameters
         let samples = parameters.periodFrames * parameters.channelMap.channels
         raw = .allocate(byteCount: parameters.periodFrames * parameters.frameBytes, alignment: 16)
+        // A null PCM says that it has read, and leaves things as they are.
+        raw.initializeMemory(as: UInt8.self, repeating: 0, count: parameters.periodFrames * parameters.frameBytes)
         decoded = .allocate(capacity: samples)
         decoded.initialize(repeating: 0, count: samples)
         waker = try AlsaWaker(pcm, on: loop) { [weak self] reason in self?.woken(reason) }

@@ -225,7 +225,7 @@ final class AlsaPlayback {
     /// `room` is what there was before it was filled.
     private func wait(room: Int) {
         guard let waker else { return }
-        guard isStarted else { return waker.rest() }
+        guard isStarted || stagedOffset < stagedFrames else { return waker.rest() }
         let isFull = queued >= target
         // A device that says it is ready when it is not would be asked without end.
         let wasReady = room >= guardFrames
