@@ -32,6 +32,11 @@ import Testing
         usleep(300_000)
     }
 
+    /// What was heard on A and then on B.
+    private func recording(of hosts: TwoHosts) throws -> [UInt32] {
+        try [hosts.a, hosts.b].flatMap { FrameComparison.trimmed(try $0.recorder.finish()) }
+    }
+
     @Test(arguments: [44100, 48000])
     func whatPaplayPlaysGoesOnAtTheVeryNextFrameOnAnotherHost(rate: Int) throws {
         let hosts = try TwoHosts(rate: rate, kind: .pulse)
@@ -42,10 +47,11 @@ import Testing
         try hosts.a.waitUntilPlayed(UInt64(rate) * 3, pod: pod)
         try move(hosts)
         try finish(on: hosts.b)
-        let parts = [try hosts.a.recorder.finish(), try hosts.b.recorder.finish()].map(FrameComparison.trimmed)
-        let heard = FrameComparison(reference: noise, recording: Array(parts.joined()))
+        let heard = FrameComparison(reference: noise, recording: try recording(of: hosts))
         #expect(heard.isExact && heard.heard == noise.count, "\(heard)")
-        for part in parts { #expect(part.count > rate, "a part on each host") }
+        for host in [hosts.a, hosts.b] {
+            #expect(FrameComparison.trimmed(try host.recorder.finish()).count > rate, "a part on each host")
+        }
         #expect(TwoHosts.leftovers(on: hosts.a) == [])
         #expect(TwoHosts.leftovers(on: hosts.b) == [])
     }
@@ -76,46 +82,53 @@ import Testing
         try move(hosts)
         for _ in 0..<2 { try hosts.b.must(["exec", pod, "--"] + player + ["/root/silence.raw"]) }
         try finish(on: hosts.b)
-        let parts = [try hosts.a.recorder.finish(), try hosts.b.recorder.finish()].map(FrameComparison.trimmed)
-        let heard = FrameComparison(reference: noise, recording: Array(parts.joined()))
+        let heard = FrameComparison(reference: noise, recording: try recording(of: hosts))
         #expect(heard.isExact && heard.heard == noise.count, "\(heard)")
     }
 
+    enum Next: CaseIterable { case anotherRate, move, end }
+
     /// PulseAudio calls a stream over when its last frame is written; what comes next may have it close its PCM.
-    @Test(arguments: ["and then of another rate", "and then the pod ends"])
-    func aStreamIsHeardToItsEnd(next: String) throws {
+    @Test(arguments: Next.allCases)
+    func aStreamIsHeardToItsEndWhateverComesNext(next: Next) throws {
         let hosts = try TwoHosts(kind: .pulse)
         let noise = Frames.noise(count: 44100 * 3)
         try hosts.a.must(["run", pod, "--detach", "--sound", hosts.a.sound])
         try put(noise, at: "/root/noise.raw", in: hosts)
         let player = ["paplay"] + format(rate: 44100) + ["/root/noise.raw"]
-        if next == "and then the pod ends" {
-            try hosts.a.must(["stop", pod])
-            try hosts.a.must(["run", pod, "--sound", hosts.a.sound, "--"] + player)
-        } else {
+        switch next {
+        case .anotherRate:
             try put([UInt32](repeating: 0, count: 4800), at: "/root/silence.raw", in: hosts)
             try hosts.a.must(["exec", pod, "--"] + player)
             try hosts.a.must(["exec", pod, "--", "paplay"] + format(rate: 48000) + ["/root/silence.raw"])
             try hosts.a.must(["stop", pod])
+        case .move:
+            try hosts.a.must(["exec", pod, "--"] + player)
+            try move(hosts)
+            try hosts.b.must(["stop", pod])
+        case .end:
+            try hosts.a.must(["stop", pod])
+            try hosts.a.must(["run", pod, "--sound", hosts.a.sound, "--"] + player)
         }
         usleep(300_000)
-        let heard = FrameComparison(reference: noise, recording: try hosts.a.recorder.finish())
+        let heard = FrameComparison(reference: noise, recording: try recording(of: hosts))
         #expect(heard.isExact && heard.heard == noise.count, "\(heard)")
     }
 
-    @Test func aRecordingIsWhatOneHostHeardAndThenWhatTheOtherDid() throws {
-        let hosts = try TwoHosts(kind: .pulse, haveAir: true)
-        let airs = [UInt64(1), 2].map { Frames.noise(count: 44100 * 60, seed: $0) }
+    @Test(arguments: [44100, 48000])
+    func aRecordingIsWhatOneHostHeardAndThenWhatTheOtherDid(rate: Int) throws {
+        let hosts = try TwoHosts(rate: rate, kind: .pulse, haveAir: true)
+        let airs = [UInt64(1), 2].map { Frames.noise(count: rate * 60, seed: $0) }
         let singing = [try Air(airs[0], at: hosts.a.server), try Air(airs[1], at: hosts.b.server)]
-        let count = 44100 * 6
+        let count = rate * 6
         try hosts.a.must(["run", pod, "--detach", "--sound", hosts.a.sound])
-        let recorder = "parec \(format(rate: 44100).joined(separator: " ")) | head -c \(count * 4) >/root/recording"
+        let recorder = "parec \(format(rate: rate).joined(separator: " ")) | head -c \(count * 4) >/root/recording"
         try hosts.a.must(["exec", pod, "--detach", "--", "sh", "-c", recorder])
         func recorded(on host: LabHost) throws -> Int {
             let size = try host.must(["exec", pod, "--", "stat", "-c", "%s", "/root/recording"]).output
             return Int(size.filter(\.isNumber)) ?? 0
         }
-        try waitUntil("some has been recorded on A") { try recorded(on: hosts.a) > 44100 * 4 * 2 }
+        try waitUntil("some has been recorded on A") { try recorded(on: hosts.a) > rate * 4 * 2 }
         try move(hosts)
         try waitUntil("the rest has been recorded on B") { try recorded(on: hosts.b) == count * 4 }
         let file = hosts.folder.appending("recording")
@@ -128,7 +141,7 @@ import Testing
             let place = try #require(
                 FrameComparison.place(of: Array(rest), in: air, near: 0), "frame \(rest.startIndex) is not of \(name)")
             let part = zip(rest, air[place...]).prefix { $0 == $1 }.count
-            #expect(part > 44100, "a part on each host")
+            #expect(part > rate, "a part on each host")
             rest = rest.dropFirst(part)
         }
         #expect(rest.isEmpty, "\(rest.count) frames behind frame \(rest.startIndex) are of neither")
