@@ -17,7 +17,7 @@ help:
 	@echo 'sudo make test        everything: lint, unit tests, and the real path with PulseAudio, runc and CRIU'
 	@echo 'sudo make demo        music that goes on while its session moves between two hosts and back'
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
-	@echo 'sudo make bench-sound a stream'"'"'s cost beside the alsa-plugins pulse PCM'
+	@echo 'sudo make bench-sound a stream'"'"'s cost beside alsa-plugins'"'"' and PipeWire'"'"'s PCMs'
 	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
 	@echo 'make readme-programs  put what the tests measured of programs into the README'

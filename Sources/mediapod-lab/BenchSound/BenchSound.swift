@@ -56,7 +56,7 @@ struct BenchSound: ParsableCommand {
                 }
             case .xruns:
                 for server in servers {
-                    figures += try Underruns(server: server, rounds: max(3, rounds / 2), seconds: 15).measure()
+                    figures += try Underruns(server: server, rounds: max(3, rounds / 2)).measure()
                 }
             case .detach: figures += try Detaching(tries: 20).measure()
             case .delay:

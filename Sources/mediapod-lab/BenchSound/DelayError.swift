@@ -58,6 +58,8 @@ struct DelayError {
             }
         }
         try check(snd_pcm_drain(pcm), name)
+        // The monitor's sound may be on its way for longer than the drain took.
+        try recorder.waitUntilHeard(1)
         let recording = try recorder.finish()
         guard let place = recording.firstIndex(where: { $0 != 0 }), let heard = recorder.time(ofFrame: place) else {
             throw Failure("the impulse at \(name)", "was not heard")
