@@ -18,6 +18,7 @@ help:
 	@echo 'sudo make demo        music that goes on while its session moves between two hosts and back'
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside the alsa-plugins pulse PCM'
+	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
 	@echo 'make clean            remove what was built'
 
@@ -40,8 +41,15 @@ guest:
 
 # One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and
 # every module compiled anew at each turn from build to test.
-test: setup build lint
+test: setup build fuzzer lint
 	$(SWIFT) test --disable-xctest --no-parallel --disable-testable-imports $(SWIFT_FLAGS)
+
+fuzzer: swift
+	@$(MAKE) --no-print-directory -C Tests/Fuzz SWIFTC=$(dir $(SWIFT))swiftc
+
+FUZZ_SECONDS ?= 600
+fuzz: fuzzer
+	@$(MAKE) --no-print-directory -C Tests/Fuzz run SWIFTC=$(dir $(SWIFT))swiftc SECONDS=$(FUZZ_SECONDS)
 
 lint: swift
 	@SWIFT='$(SWIFT)' scripts/lint.sh
@@ -61,4 +69,4 @@ clean:
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test lint demo bench-move bench-sound clean
+.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound clean
