@@ -20,6 +20,7 @@ help:
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside the alsa-plugins pulse PCM'
 	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
+	@echo 'make readme-programs  put what the tests measured of programs into the README'
 	@echo 'make clean            remove what was built'
 
 setup:
@@ -63,10 +64,14 @@ bench-move: setup build
 bench-sound: setup build
 	$(BIN)/mediapod-lab bench-sound
 
+# What the last run of the tests measured.
+readme-programs:
+	@sed -i -e '/<!-- programs -->/,/<!-- \/programs -->/{//!d}' -e '/<!-- programs -->/r build/programs.md' README.md
+
 clean:
 	rm -rf .build build
 
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound clean
+.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound readme-programs clean

@@ -39,6 +39,7 @@ let package = Package(
         .target(name: "CLinux", cSettings: strictC),
         .target(name: "SoundABI", cSettings: strictC),
         .target(name: "PodInitABI", cSettings: strictC),
+        .systemLibrary(name: "CALSA"),
         .systemLibrary(name: "CPulse"),
         .systemLibrary(name: "CSndFile"),
         .systemLibrary(name: "CSampleRate"),
@@ -48,7 +49,8 @@ let package = Package(
         .target(name: "SoundControl", dependencies: ["LinuxSystem", systemPackage], swiftSettings: strict),
         .target(name: "SoundDSP", dependencies: ["CSampleRate"], swiftSettings: strict),
         .target(
-            name: "SoundSinks", dependencies: ["LinuxSystem", "SoundDSP", "CPulse", "CSndFile", systemPackage],
+            name: "SoundSinks",
+            dependencies: ["LinuxSystem", "SoundDSP", "CALSA", "CPulse", "CSndFile", systemPackage],
             swiftSettings: strict),
         .target(
             name: "SoundBroker",
@@ -82,7 +84,9 @@ let package = Package(
 
         // What the tests, the demo and the benchmarks stand on: real sound servers and what they were heard to play.
         .target(
-            name: "SoundLab", dependencies: ["LinuxSystem", "SoundControl", systemPackage], swiftSettings: strict),
+            name: "SoundLab",
+            dependencies: ["LinuxSystem", "SoundControl", "SoundDSP", "CSampleRate", systemPackage],
+            swiftSettings: strict),
 
         .executableTarget(
             name: "mediapod",
@@ -103,7 +107,8 @@ let package = Package(
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundLab", argumentParser,
+                "CALSA", "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
+                argumentParser,
                 systemPackage,
             ],
             swiftSettings: strict),
@@ -119,7 +124,17 @@ let package = Package(
             name: "SoundBrokerTests",
             dependencies: ["SoundBroker", "SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
             exclude: ["Programs"], swiftSettings: strict),
-        .testTarget(name: "SoundLabTests", dependencies: ["SoundLab"], swiftSettings: strict),
+        .testTarget(
+            name: "SoundProgramTests",
+            dependencies: ["SoundControl", "SoundLab", "LinuxSystem", "podaudio", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
+        .testTarget(
+            name: "SoundSinksTests",
+            dependencies: [
+                "SoundSinks", "SoundControl", "SoundDSP", "SoundLab", "LinuxSystem", "podaudio", systemPackage,
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",

@@ -5,8 +5,9 @@
 
 static const char default_socket[] = "/run/mediapod/sound";
 
-int configured_socket(snd_config_t *configuration, const char **path) {
+int read_configuration(snd_config_t *configuration, const char **path, bool *lingers) {
     *path = default_socket;
+    if (lingers) *lingers = false;
     snd_config_iterator_t i, next;
     snd_config_for_each(i, next, configuration) {
         snd_config_t *entry = snd_config_iterator_entry(i);
@@ -20,7 +21,16 @@ int configured_socket(snd_config_t *configuration, const char **path) {
             }
             continue;
         }
-        SNDERR("mediapod: unknown field %s; there is only 'socket'", id);
+        if (lingers && !strcmp(id, "linger")) {
+            int value = snd_config_get_bool(entry);
+            if (value < 0) {
+                SNDERR("mediapod: 'linger' must be yes or no: whether a stop waits until all has been heard");
+                return -EINVAL;
+            }
+            *lingers = value;
+            continue;
+        }
+        SNDERR("mediapod: unknown field %s; there is 'socket', and a PCM's 'linger'", id);
         return -EINVAL;
     }
     return 0;

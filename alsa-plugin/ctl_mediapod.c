@@ -184,7 +184,7 @@ static const snd_ctl_ext_callback_t callbacks = {
 SND_CTL_PLUGIN_DEFINE_FUNC(mediapod) {
     (void)root;
     const char *path;
-    int error = configured_socket(conf, &path);
+    int error = read_configuration(conf, &path, NULL);
     if (error < 0) return error;
     struct mediapod_ctl *ctl = calloc(1, sizeof *ctl);
     if (!ctl) return -ENOMEM;

@@ -12,6 +12,7 @@
 struct mediapod_pcm {
     snd_pcm_ioplug_t io;
     struct link link;
+    bool lingers; // what was written is heard to its end when the PCM is stopped
     pid_t owner; // the process that opened the PCM; a forked child has no thread and no broker
     struct sound_ring *ring;
     size_t ring_bytes;

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <time.h>
 
+// A stop does not wait for a sink that has not moved for so long.
+enum { LINGER_MS = 2000 };
+
 static uint64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -75,9 +78,26 @@ static int mediapod_start(snd_pcm_ioplug_t *io) {
     return 0;
 }
 
+// Waits until what was written has been heard. There is no other way for a program that closes its PCM as soon as it has
+// nothing more to write, as PulseAudio does for a stream of another rate: it says that a stream is over when the last
+// frame is in the buffer of a PCM that it cannot rewind.
+static void linger(struct mediapod_pcm *pcm) {
+    follow_appl(pcm);
+    publish_appl(pcm);
+    link_trigger(&pcm->link, SOUND_STATE_DRAINING, pcm->epoch, pcm->base);
+    for (uint64_t reached = pcm->reported_hw;; reached = pcm->reported_hw) {
+        link_clear_wake(&pcm->link);
+        follow_hw(pcm);
+        if (pcm->hw == pcm->appl) return;
+        struct pollfd polled = {.fd = pcm->link.wake_reader, .events = POLLIN};
+        if (poll(&polled, 1, LINGER_MS) == 0 && pcm->reported_hw == reached) return;
+    }
+}
+
 static int mediapod_stop(snd_pcm_ioplug_t *io) {
     struct mediapod_pcm *pcm = io->private_data;
     if (!pcm_is_usable(pcm)) return -ENODEV;
+    if (pcm->lingers && pcm_plays(pcm) && io->state == SND_PCM_STATE_RUNNING) linger(pcm);
     link_trigger(&pcm->link, SOUND_STATE_SETUP, pcm->epoch, pcm->base);
     return 0;
 }
@@ -276,7 +296,8 @@ static const snd_pcm_ioplug_callback_t callbacks = {
 SND_PCM_PLUGIN_DEFINE_FUNC(mediapod) {
     (void)root;
     const char *path;
-    int error = configured_socket(conf, &path);
+    bool lingers;
+    int error = read_configuration(conf, &path, &lingers);
     if (error < 0) return error;
     struct mediapod_pcm *pcm = calloc(1, sizeof *pcm);
     if (!pcm) return -ENOMEM;
@@ -289,6 +310,7 @@ SND_PCM_PLUGIN_DEFINE_FUNC(mediapod) {
         return error;
     }
     pcm->owner = getpid();
+    pcm->lingers = lingers;
     pcm->io = (snd_pcm_ioplug_t){
         .version = SND_PCM_IOPLUG_VERSION,
         .name = "MediaPod",

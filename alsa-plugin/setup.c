@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MIN_PERIOD_BYTES = 64, MAX_PERIOD_BYTES = 2 << 20, MAX_BUFFER_BYTES = 16 << 20, MAX_PERIODS = 1024 };
+enum { MIN_PERIOD_BYTES = 256, MAX_PERIOD_BYTES = 2 << 20, MAX_BUFFER_BYTES = 16 << 20, MAX_PERIODS = 1024 };
 
 static const unsigned int known_formats[] = {
     SOUND_FORMAT_S16_LE, SOUND_FORMAT_S24_LE, SOUND_FORMAT_S24_3LE, SOUND_FORMAT_S32_LE, SOUND_FORMAT_FLOAT_LE,

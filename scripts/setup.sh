@@ -19,7 +19,11 @@ packages=(
     # pods: run, base file systems, the device, the network namespace
     runc libseccomp2 mmdebstrap squashfs-tools e2fsprogs mount zstd iproute2 debian-archive-keyring
     # sound servers, players and peers of the demo, the tests and the benchmarks
-    pulseaudio pulseaudio-utils alsa-utils mpg123 libasound2-plugins
+    pulseaudio pulseaudio-utils pipewire pipewire-pulse wireplumber alsa-utils mpg123 libasound2-plugins
+    # the programs of the sound matrix, and what its clients of libraries are compiled with
+    mpv ffmpeg sox libsox-fmt-alsa vorbis-tools gstreamer1.0-tools gstreamer1.0-alsa gstreamer1.0-plugins-good
+    jackd2 pipewire-bin g++
+    libsdl2-dev libopenal-dev portaudio19-dev librtaudio-dev libjack-jackd2-dev
     # reports and lint
     gnuplot-nox jq shellcheck
 )

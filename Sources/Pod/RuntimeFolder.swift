@@ -33,6 +33,8 @@ public struct PodFolder: Sendable, Hashable {
     public var guest: FilePath { host.appending("guest") }
     public var brokerControl: FilePath { host.appending("broker") }
     public var brokerLog: FilePath { host.appending("broker.log") }
+    /// What was said to the broker since the pod was started or resumed.
+    public var brokerMemory: FilePath { host.appending("broker-memory.json") }
     public var soundRecords: FilePath { host.appending("sound.json") }
     public var supervisorLog: FilePath { path.appending("supervisor.log") }
     public var runcLog: FilePath { path.appending("runc.log") }

@@ -19,17 +19,21 @@ public struct BaseBuilder {
     let device: Device
     let source: BaseSource
     let guest: GuestParts
+    let hasPulse: Bool
     let progress: Progress
 
     /// Builds in the device's own `bases/`. Throws `Failure` ("cannot build the base of pod x: …").
     /// Nothing stays behind when it fails; what a killed one left is removed by the next.
+    ///
+    /// - Parameter hasPulse: with a PulseAudio for programs that only speak to one; a tree must have it already.
     public static func build(
-        _ source: BaseSource, on device: Device, pod name: String, progress: @escaping Progress
+        _ source: BaseSource, on device: Device, pod name: String, hasPulse: Bool = false, progress: @escaping Progress
     ) throws -> Result {
         do {
             try source.validate()
             let builder = BaseBuilder(
-                device: device, source: source, guest: try GuestParts.locate(), progress: progress)
+                device: device, source: source, guest: try GuestParts.locate(), hasPulse: hasPulse,
+                progress: progress)
             return try builder.build()
         } catch let failure as Failure {
             throw failure.during("build", "the base of pod \(name)")
@@ -43,7 +47,8 @@ public struct BaseBuilder {
         let staging = try device.baseStaging()
         let tree = staging.folder.appending("tree")
         switch source {
-        case .packages(let packages, let suite):
+        case .packages(let named, let suite):
+            let packages = named + (hasPulse ? PulseFiles.packages : [])
             try Debian(packages: packages, suite: suite).install(into: tree, staging: staging, progress: progress)
         case .tree(let origin):
             progress("copying the tree")
@@ -52,6 +57,7 @@ public struct BaseBuilder {
         progress("adding the parts of MediaPod")
         try lay(guest, over: tree, staging)
         try BaseTree(tree).complete()
+        if hasPulse { try PulseFiles.add(to: BaseTree(tree)) }
 
         progress("compressing")
         let image = staging.folder.appending("base.squashfs")

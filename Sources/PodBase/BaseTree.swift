@@ -22,9 +22,7 @@ struct BaseTree {
             try make(folder, mode: CModeT(mode))
         }
         try make("etc", mode: 0o755)
-        guard try Files.kind(of: root.appending("etc")) == .folder else {
-            throw Failure("the tree", "its /etc is not a folder")
-        }
+        try requireFolder("etc")
         try addUser()
         try write("etc/hosts", ifMissing: "127.0.0.1\tlocalhost\n::1\tlocalhost\n")
     }
@@ -33,6 +31,34 @@ struct BaseTree {
     func forgetHost() throws {
         try Files.remove(root.appending("etc/hostname"))
         try Files.replace(root.appending("etc/resolv.conf"), with: [])
+    }
+
+    /// Writes a file that everybody may read, in folders that are made where they are missing.
+    func put(_ text: String, at name: FilePath) throws {
+        var folder = FilePath()
+        for component in name.removingLastComponent().components {
+            folder.append(component)
+            try make(folder.string, mode: 0o755)
+            try requireFolder(folder)
+        }
+        try Files.replace(root.pushing(name), with: Array(text.utf8))
+    }
+
+    /// Removes a file or a link, if it is there.
+    func remove(_ name: FilePath) throws {
+        var folder = FilePath()
+        for component in name.removingLastComponent().components {
+            folder.append(component)
+            guard try Files.kind(of: root.pushing(folder)) != nil else { return }
+            try requireFolder(folder)
+        }
+        try Files.remove(root.pushing(name))
+    }
+
+    private func requireFolder(_ name: FilePath) throws {
+        guard try Files.kind(of: root.pushing(name)) == .folder else {
+            throw Failure("the tree", "its /\(name) is not a folder")
+        }
     }
 
     private func addUser() throws {

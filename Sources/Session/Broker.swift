@@ -18,6 +18,11 @@ enum Broker {
         func wait() throws(Failure) {
             switch Wait.line(from: ready.number, milliseconds: Self.patience) {
             case "OK": return
+            case let line? where line.hasPrefix(Self.tooFewChannels):
+                throw Failure(
+                    "the pod's sound", String(line.dropFirst(Self.tooFewChannels.count)),
+                    remedy:
+                        "hear it mixed into those channels with --downmix, or choose a sink that has them with --sound")
             case let line? where line.hasPrefix("ERR "):
                 throw Failure("the pod's sound", String(line.dropFirst(4)), remedy: remedy)
             default:
@@ -25,11 +30,16 @@ enum Broker {
             }
         }
 
+        private static let tooFewChannels = "TOO FEW CHANNELS "
+
         private var remedy: String { "choose where it goes with --sound pulse:SERVER, file:PATH.wav or null" }
     }
 
-    /// Starts one; its folders are made when they are not there.
-    static func start(_ state: RuntimeState, in folder: PodFolder, records: SoundRecords?) throws -> Start {
+    /// Starts one; its folders are made when they are not there. After a broker's death another one knows what was said to
+    /// that one.
+    static func start(
+        _ state: RuntimeState, in folder: PodFolder, records: SoundRecords?, afterDeath: Bool = false
+    ) throws -> Start {
         let program = try program()
         let choice = state.sound
         let log = try attempt("make", folder.host.string) { () throws(Errno) in
@@ -43,7 +53,10 @@ enum Broker {
             "broker", "--guest", folder.guest.string, "--control", folder.brokerControl.string,
             "--sound", choice.specification, "--policy", state.soundPolicy.rawValue, "--ready-fd", "3",
             "--user", "\(choice.userID):\(choice.groupID)", "--name", "MediaPod \(folder.name)",
+            "--memory", folder.brokerMemory.string,
         ]
+        if choice.downmix { arguments.append("--downmix") }
+        if !afterDeath { try? Files.remove(folder.brokerMemory) }
         if let records {
             let bytes = try JSONText.encode(records)
             try attempt("write", folder.soundRecords.string) { () throws(Errno) in

@@ -57,16 +57,18 @@ public struct RuntimeState: Codable, Sendable {
 
 /// Where a pod's sound goes on this host, and what of the caller's environment finds the way.
 public struct SoundChoice: Codable, Sendable, Equatable {
-    /// `pulse[:SERVER]`, `file:PATH` or `null`.
+    /// `pulse[:SERVER][@SINK]`, `alsa[:PCM]`, `file:PATH` or `null`.
     public var specification: String
     /// `NAME=value`.
     public var environment: [String]
     public var userID: UInt32
     public var groupID: UInt32
+    /// Whether streams of more channels than the sink has are mixed into those it has.
+    public var downmix = false
 
     enum CodingKeys: String, CodingKey {
         case userID = "uid"
         case groupID = "gid"
-        case specification, environment
+        case specification, environment, downmix
     }
 }

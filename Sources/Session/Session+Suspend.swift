@@ -48,13 +48,20 @@ extension Session {
         try requireSpace(pod)
         let images = ImageFolder(folder: pod.folder)
         var suspend = Suspend(state, criu, pod.folder, store, observer)
-        do {
-            try suspend.write(&pod)
-        } catch {
-            let reason = suspend.explain(error)
-            Thaw.run(pod.folder, state)
-            try? pod.save(state)
-            throw reason
+        var pauses = Self.pauses[...]
+        while true {
+            do {
+                try suspend.write(&pod)
+                break
+            } catch {
+                let isPassing = suspend.isPassing(error) && !observer.isInterrupted()
+                let reason = suspend.explain(error)
+                Thaw.run(pod.folder, state)
+                try? pod.save(state)
+                guard isPassing, let pause = pauses.popFirst() else { throw reason }
+                usleep(pause)
+                suspend = Suspend(state, criu, pod.folder, store, observer)
+            }
         }
         // It has happened. What cannot be taken away now, the next command takes away.
         observer.stage("cleaning up")
@@ -65,6 +72,10 @@ extension Session {
         suspend.report.cleanup = watch.lap()
         return suspend.report
     }
+
+    /// Between attempts, µs: what is in the way of a dump only for a moment, a server that is just starting, say, is
+    /// over soon.
+    private static let pauses: [UInt32] = [50_000, 100_000, 200_000, 400_000]
 
     /// A device that is all but full cannot take any session: known before anything is stopped.
     private func requireSpace(_ pod: borrowing PodRuntime) throws {
@@ -159,6 +170,13 @@ private struct Suspend {
 
     private func stopIfInterrupted() throws {
         if observer.isInterrupted() { throw Failure("the suspend", "interrupted") }
+    }
+
+    /// Whether the dump failed of a connection whose server has not accepted it yet, but for which something was written
+    /// already: CRIU cannot put such a connection back into a server's queue. Before the images are gone.
+    func isPassing(_ error: any Error) -> Bool {
+        guard error is Criu.Problem, let reason = CriuLog.reason(in: images.dumpLog) else { return false }
+        return reason.contains("write queue on an in-flight socket")
     }
 
     /// The failure as the user reads it; before the images, and CRIU's log with them, are gone.

@@ -4,12 +4,13 @@ internal import SystemPackage
 
 extension SoundChoice {
     /// Takes a `--sound` of this caller's: names relative to the current folder become absolute.
-    public static func onThisHost(_ specification: String?) throws(Failure) -> SoundChoice {
+    public static func onThisHost(_ specification: String?, downmix: Bool = false) throws(Failure) -> SoundChoice {
         var text = specification ?? "pulse"
-        let kind = text.prefix { $0 != ":" }
-        guard ["pulse", "file", "null"].contains(kind) else {
+        let kind = text.prefix { $0 != ":" && $0 != "@" }
+        guard ["pulse", "alsa", "file", "null"].contains(kind) else {
             throw Failure(
-                "--sound \(text)", "there is no such sound", remedy: "use pulse, pulse:SERVER, file:PATH.wav or null")
+                "--sound \(text)", "there is no such sound",
+                remedy: "use pulse[:SERVER][@SINK], alsa[:PCM], file:PATH.wav or null")
         }
         if kind == "file" {
             let path = FilePath(String(text.dropFirst("file:".count)))
@@ -23,7 +24,8 @@ extension SoundChoice {
         }
         let user = desktopUser
         return SoundChoice(
-            specification: text, environment: soundEnvironment, userID: user.uid, groupID: user.gid)
+            specification: text, environment: soundEnvironment, userID: user.uid, groupID: user.gid,
+            downmix: downmix)
     }
 
     /// Whose session on the host it is: sudo's caller, else the caller.

@@ -102,10 +102,12 @@ public final class Supervisor {
         backoff.next()
         log("the sound broker has ended; starting another")
         do {
-            let start = try Broker.start(state, in: folder, records: nil)
+            let start = try Broker.start(state, in: folder, records: nil, afterDeath: true)
             new.broker = start.process
             try pod.save(new)
             try start.wait()
+            // It was fit to work: whatever ends it later, the next one is not to be waited for.
+            backoff.forgive()
         } catch {
             // A broker whose sound server is gone goes on trying by itself; another is started when it ends.
             log("\(error)")
@@ -146,14 +148,18 @@ private struct Backoff {
     private var last: UInt64 = 0
     private var pause: UInt64 = 0
 
+    private static let shortest: UInt64 = 250_000_000
     private static let longest: UInt64 = 30_000_000_000
     private static let forgiven: UInt64 = 60_000_000_000
 
     var isOver: Bool { MonotonicClock.nanoseconds >= last &+ pause }
 
+    mutating func forgive() { pause = 0 }
+
     mutating func next() {
         let now = MonotonicClock.nanoseconds
-        pause = last == 0 || now - last > Self.forgiven ? 250_000_000 : min(max(pause, 250_000_000) &* 2, Self.longest)
+        pause =
+            last == 0 || now - last > Self.forgiven ? Self.shortest : min(max(pause, Self.shortest) &* 2, Self.longest)
         last = now
     }
 }

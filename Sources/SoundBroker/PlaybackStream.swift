@@ -176,18 +176,22 @@ final class PlaybackStream: PodStream {
     }
 
     /// The sink keeps all of the program's buffer but one period, which lies ready in the ring for when the
-    /// sink asks: so the program need not be waited for. With fewer than three periods there is none to spare.
+    /// sink asks: so the program need not be waited for. With fewer than three periods there is none to spare; and
+    /// as a sink tells what it has played in whole periods and by its own clock, up to two of them may pass unnoticed:
+    /// of a buffer of two that is all. Then it is to tell twice as often.
     private func sinkConfiguration(_ configuration: StreamConfiguration, sinkRate: UInt32) -> SinkStreamConfiguration {
         func atSink(_ frames: UInt64) -> Int {
             max(1, Int(clamping: frames * UInt64(sinkRate) / UInt64(configuration.rate)))
         }
-        let spare = configuration.bufferFrames / configuration.periodFrames >= 3 ? configuration.periodFrames : 0
+        let hasSpare = configuration.bufferFrames / configuration.periodFrames >= 3
+        let spare = hasSpare ? configuration.periodFrames : 0
         // A larger buffer lies in the ring, which is the program's memory, and not in ours and the sink's.
         let most = min(2 * Int(sinkRate), Self.maximumSinkBytes / layout.frameBytes)
         let buffer = min(most, atSink(configuration.bufferFrames - spare))
+        let period = atSink(hasSpare ? configuration.periodFrames : configuration.periodFrames / 2)
         return SinkStreamConfiguration(
             name: program, layout: layout, rate: sinkRate, bufferFrames: buffer,
-            periodFrames: min(max(1, buffer / 2), atSink(configuration.periodFrames)))
+            periodFrames: min(period, max(1, buffer / 2)))
     }
 
     override func closeSinkStream() {

@@ -95,7 +95,9 @@ package enum PluginMessage: Equatable, Sendable {
             throw .value("format \(message.format)")
         }
         guard SoundCapabilities.allRates.contains(message.rate) else { throw .value("\(message.rate) Hz") }
-        guard let access = SoundCapabilities.accessName(message.access) else { throw .value("access \(message.access)") }
+        guard let access = SoundCapabilities.accessName(message.access) else {
+            throw .value("access \(message.access)")
+        }
         let map = try channelMap(message.positions, channels: message.channels)
         // 8 Mi frames are most of a minute at 192 kHz; nothing computed from sizes within this bound can overflow.
         let bound: UInt64 = 8 << 20

@@ -9,7 +9,8 @@ extension SoundBroker {
     /// How long a stopped sink goes on sounding at most, ns: what a device holds that does not say how much.
     private static let longestSounding: UInt64 = 300_000_000
 
-    func handle(_ request: BrokerRequest, from connection: ControlConnection, _ answer: @escaping ControlServer.Answer) {
+    func handle(_ request: BrokerRequest, from connection: ControlConnection, _ answer: @escaping ControlServer.Answer)
+    {
         switch request {
         case .status: answer(.status(status(peaks: false)))
         case .levels: answer(.status(status(peaks: true)))

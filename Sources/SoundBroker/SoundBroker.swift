@@ -57,7 +57,7 @@ public final class SoundBroker {
     /// For what the pod causes.
     let podLog: PodLog
     let loop: EventLoop
-    private let pulseLoop: PulseLoop
+    private let sinkLoop: SinkLoop
     private let started = MonotonicClock.nanoseconds
 
     // What was said, and may be said anew.
@@ -121,8 +121,8 @@ public final class SoundBroker {
         mixer = memory?.mixer ?? configuration.records?.mixer ?? MixerState()
         sinkSpec = memory.flatMap { try? SinkSpec($0.sink) } ?? configuration.sink
         mayDownmix = memory?.downmix ?? configuration.downmix
-        loop = try EventLoop()
-        pulseLoop = try PulseLoop(running: loop)
+        sinkLoop = try SinkLoop()
+        loop = sinkLoop.events
         if let records = configuration.records { remember(records) }
         onFirstSinkState = { [weak self] state in
             var obstacle: String?
@@ -145,7 +145,7 @@ public final class SoundBroker {
 
     /// Runs until `quit`.
     public func run() throws {
-        try pulseLoop.run()
+        try sinkLoop.run()
     }
 
     func remember(_ records: SoundRecords) {
@@ -153,15 +153,7 @@ public final class SoundBroker {
     }
 
     private func makeSink(_ spec: SinkSpec) throws -> any SoundSink {
-        switch spec {
-        case .pulse(let server, let sink):
-            try PulseSink(
-                server: server, sink: sink, applicationName: configuration.name, on: pulseLoop, eventLoop: loop,
-                observer: self)
-        case .alsa: throw SinkFailure(reason: "ALSA sinks cannot be played at")
-        case .file(let path): try ClockedSink(file: path, on: loop, observer: self)
-        case .null: try ClockedSink(nullAt: 48000, on: loop, observer: self)
-        }
+        try sinkLoop.makeSink(spec, name: configuration.name, observer: self)
     }
 
     /// Where streams may play now.
@@ -246,7 +238,9 @@ public final class SoundBroker {
     /// Goes on at another sink, once it is there and can play what plays; else everything stays as it is.
     func move(to spec: SinkSpec, downmix: Bool, _ answer: @escaping ControlServer.Answer) {
         guard next == nil else { return answer(.failed("the sound is being moved already; wait for that")) }
-        guard !isHeld, !isQuitting else { return answer(.failed("the pod is being suspended; move its sound after that")) }
+        guard !isHeld, !isQuitting else {
+            return answer(.failed("the pod is being suspended; move its sound after that"))
+        }
         do {
             let sink = try makeSink(spec)
             next = Move(sink: sink, spec: spec, downmix: downmix, answer: answer)

@@ -26,8 +26,9 @@ enum SoundCapabilities {
     static func offer(_ policy: SoundPolicy, _ direction: StreamConfiguration.Direction, at host: SinkCapabilities?)
         -> Offer
     {
-        let source = host?.source
-        let place = direction == .playback ? host.map { ($0.rate, $0.channelMap) } : source.map { ($0.rate, $0.channelMap) }
+        let sinkPlace = host.map { ($0.rate, $0.channelMap) }
+        let sourcePlace = host?.source.map { ($0.rate, $0.channelMap) }
+        let place = direction == .playback ? sinkPlace : sourcePlace
         guard policy == .full, let (rate, channelMap) = place else {
             return Offer(
                 policy: policy, formats: [.s16], rates: portableRates, channels: 2...2, channelMap: ChannelMap.stereo)

@@ -33,12 +33,30 @@ public struct BrokerClient: Sendable {
     /// Sends `request` and waits for the answer, up to `timeoutSeconds`. Throws `Problem`; `.refused` carries
     /// the broker's own words.
     public func request(_ request: BrokerRequest, timeoutSeconds: Int = 10) throws -> BrokerReply {
-        let connection: OwnedDescriptor
+        let connection = try connect()
+        return try ask(request, on: connection, timeoutSeconds: timeoutSeconds)
+    }
+
+    /// Begins to hear what the pod plays. Throws like `request`.
+    public func tap(timeoutSeconds: Int = 10) throws -> BrokerTap {
+        let connection = try connect()
+        guard case .tap(let rate, let channels) = try ask(.tap, on: connection, timeoutSeconds: timeoutSeconds),
+            rate > 0, (1...8).contains(channels)
+        else { throw Problem.garbled }
+        return BrokerTap(rate: rate, channels: Int(channels), connection: connection)
+    }
+
+    private func connect() throws -> OwnedDescriptor {
         do {
-            connection = try UnixSocket.connect(to: socket, kind: .stream)
+            return try UnixSocket.connect(to: socket, kind: .stream)
         } catch {
             throw Problem.unreachable(socket, error)
         }
+    }
+
+    private func ask(_ request: BrokerRequest, on connection: borrowing OwnedDescriptor, timeoutSeconds: Int) throws
+        -> BrokerReply
+    {
         var line = [UInt8](try JSONEncoder().encode(request))
         line.append(UInt8(ascii: "\n"))
         try writeAll(line, to: connection)
@@ -76,8 +94,12 @@ public struct BrokerClient: Sendable {
             var polled = pollfd(fd: connection.number, events: Int16(POLLIN), revents: 0)
             _ = poll(&polled, 1, Int32(clamping: (deadline - now) / 1_000_000 + 1))
             guard polled.revents != 0 else { continue }
-            let count = read(connection.number, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
+            // No further than the line's end: what follows it may be no reply.
+            let seen = recv(connection.number, &chunk, chunk.count, Int32(MSG_PEEK))
+            if seen < 0 && errno == EINTR { continue }
+            guard seen > 0 else { throw Problem.garbled }
+            let wanted = chunk[..<seen].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? seen
+            let count = recv(connection.number, &chunk, wanted, 0)
             guard count > 0, answer.count + count <= Self.maximumReplyBytes else { throw Problem.garbled }
             answer.append(contentsOf: chunk[..<count])
         }

@@ -1,15 +1,18 @@
 /// Sums of products in a fixed order: the same bits on each host and however a stream is cut. RT safe.
+///
+/// From both ends to the middle, where a low-pass filter's large weights are: they are rounded into the sum last, which
+/// halves the noise of the rounding. Of 16 samples each in two vectors, as `count` is a multiple of 16.
 enum DotProduct {
-    /// `count` is a multiple of 16.
     @inline(__always)
     static func one(_ weights: UnsafePointer<Float>, _ samples: UnsafePointer<Float>, count: Int) -> Float {
         var low = SIMD8<Float>(repeating: 0)
         var high = low
-        var index = 0
-        while index < count {
-            low += load(weights + index) * load(samples + index)
-            high += load(weights + index + 8) * load(samples + index + 8)
-            index += 16
+        var (first, last) = (0, count - 8)
+        while first < last {
+            low += load(weights + first) * load(samples + first)
+            high += load(weights + last) * load(samples + last)
+            first += 8
+            last -= 8
         }
         return sum(low, high)
     }
@@ -17,21 +20,22 @@ enum DotProduct {
     /// The same for two channels, with each weight loaded once.
     @inline(__always)
     static func two(
-        _ weights: UnsafePointer<Float>, _ first: UnsafePointer<Float>, _ second: UnsafePointer<Float>, count: Int
+        _ weights: UnsafePointer<Float>, _ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>, count: Int
     ) -> (Float, Float) {
-        var (firstLow, firstHigh) = (SIMD8<Float>(repeating: 0), SIMD8<Float>(repeating: 0))
-        var (secondLow, secondHigh) = (firstLow, firstHigh)
-        var index = 0
-        while index < count {
-            let low = load(weights + index)
-            let high = load(weights + index + 8)
-            firstLow += low * load(first + index)
-            secondLow += low * load(second + index)
-            firstHigh += high * load(first + index + 8)
-            secondHigh += high * load(second + index + 8)
-            index += 16
+        var (leftLow, leftHigh) = (SIMD8<Float>(repeating: 0), SIMD8<Float>(repeating: 0))
+        var (rightLow, rightHigh) = (leftLow, leftHigh)
+        var (first, last) = (0, count - 8)
+        while first < last {
+            let low = load(weights + first)
+            let high = load(weights + last)
+            leftLow += low * load(left + first)
+            rightLow += low * load(right + first)
+            leftHigh += high * load(left + last)
+            rightHigh += high * load(right + last)
+            first += 8
+            last -= 8
         }
-        return (sum(firstLow, firstHigh), sum(secondLow, secondHigh))
+        return (sum(leftLow, leftHigh), sum(rightLow, rightHigh))
     }
 
     @inline(__always)

@@ -59,7 +59,7 @@ final class PolyphaseFilter: Sendable {
     private static let recent = Mutex<[Entry]>([])
     private static let kept = 8
 
-    /// The filter of a ratio, computed if no recent converter had it: up to tens of milliseconds, and a lock.
+    /// The filter of a ratio, computed if no recent converter had it: 1 to 20 ms, and a lock.
     static func shared(_ ratio: RateRatio) throws(ConverterFailure) -> PolyphaseFilter {
         let transition = (stopEdge - passEdge) / 2
         let length = (attenuation - 7.95) / (14.36 * transition) * ratio.stretch

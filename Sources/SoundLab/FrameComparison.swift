@@ -67,6 +67,9 @@ public struct FrameComparison: Equatable, Sendable {
         return frames[first...last]
     }
 
+    /// Without any frame of digital silence.
+    public static func withoutSilence(_ frames: [UInt32]) -> [UInt32] { frames.filter { $0 != 0 } }
+
     /// The place in `reference`, nearest to `expected`, at which `frames` begin; `nil` when they are not in it.
     public static func place(of frames: [UInt32], in reference: [UInt32], near expected: Int) -> Int? {
         FramePlaces(reference[...]).nearest(to: expected, of: frames[...], window: window)

@@ -69,8 +69,11 @@ public final class LabBroker {
 
     /// What a program needs in its environment to play here.
     public var environment: [String] {
-        PulseServer.environment(home: folder) + ["ALSA_CONFIG_PATH=\(folder.appending("asound.conf").string)"]
+        PulseServer.environment(home: folder) + ["ALSA_CONFIG_PATH=\(alsaConfiguration.string)"]
     }
+
+    /// An ALSA configuration with a PCM `mediapod`.
+    public var alsaConfiguration: FilePath { folder.appending("asound.conf") }
 
     public var pid: Int32? { process?.pid }
     public var log: FilePath { folder.appending("broker.log") }
@@ -85,12 +88,14 @@ public final class LabBroker {
     /// - Parameter remembers: what is said to it counts for a later one that remembers too, more than what that is
     ///   started with.
     public func start(
-        sink: String, policy: SoundPolicy = .portable, records: SoundRecords? = nil, remembers: Bool = false
+        sink: String, policy: SoundPolicy = .portable, records: SoundRecords? = nil, remembers: Bool = false,
+        options: [String] = []
     ) throws {
-        var arguments = [
-            "broker", "--guest", folder.appending("guest").string, "--control", control.string,
-            "--sound", sink, "--policy", policy.rawValue,
-        ]
+        var arguments =
+            [
+                "broker", "--guest", folder.appending("guest").string, "--control", control.string,
+                "--sound", sink, "--policy", policy.rawValue,
+            ] + options
         if let records {
             let json = try JSONEncoder().encode(records)
             try write(String(decoding: json, as: UTF8.self), to: "records.json")

@@ -30,11 +30,14 @@ public final class LabHost {
     }
 
     /// Starts the host's sound and begins to record it. `rate` in Hz.
-    public init(_ name: String, in folder: FilePath, device: FilePath, rate: Int = 44100) throws {
+    public init(
+        _ name: String, in folder: FilePath, device: FilePath, rate: Int = 44100,
+        channelMap: [String] = PulseServer.stereo, hasAir: Bool = false
+    ) throws {
         self.name = name
         self.folder = folder
         self.device = device
-        server = try PulseServer(in: folder.appending("sound"), rate: rate)
+        server = try PulseServer(in: folder.appending("sound"), rate: rate, channelMap: channelMap, hasAir: hasAir)
         recorder = try MonitorRecorder(of: server)
     }
 

@@ -4,24 +4,34 @@ internal import LinuxSystem
 internal import Synchronization
 public import SystemPackage
 
-/// Pods for tests, from one base that is built once for a checkout and kept in `build/lab`.
+/// Pods for tests, from bases that are built once for a checkout and kept in `build/lab`.
 public enum LabPods {
-    /// What every test's programs come from.
-    private static let packages = "mpg123,alsa-utils"
+    /// What a pod is made of.
+    public enum Kind: String, Sendable {
+        case alsa
+        /// With a PulseAudio, too.
+        case pulse
+
+        /// What every test's programs come from.
+        var options: [String] {
+            let packages = ["--packages", "mpg123,alsa-utils"]
+            return self == .pulse ? packages + ["--pulse"] : packages
+        }
+    }
 
     private struct Listed: Decodable {
         var name: String
         var base: String
     }
 
-    /// The base's digest and file, once for this process. The lock is held while it is built.
-    private static let base = Mutex<(digest: String, file: FilePath)?>(nil)
+    /// A base's digest and file, once for this process. The lock is held while it is built.
+    private static let bases = Mutex<[Kind: (digest: String, file: FilePath)]>([:])
 
     /// Makes a device at `path` with pods of these names. `host` lends its runtime folder.
-    public static func makeDevice(_ path: FilePath, pods: [String], on host: LabHost) throws {
-        let base = try base.withLock { cached in
-            let found = try cached ?? build(on: host)
-            cached = found
+    public static func makeDevice(_ path: FilePath, pods: [String], kind: Kind = .alsa, on host: LabHost) throws {
+        let base = try bases.withLock { cached in
+            let found = try cached[kind] ?? build(kind, on: host)
+            cached[kind] = found
             return found
         }
         try host.must(["device", "init", path.string])
@@ -32,17 +42,18 @@ public enum LabPods {
     }
 
     /// Builds the base, unless it is there already and holds the parts of MediaPod as they are now.
-    private static func build(on host: LabHost) throws -> (digest: String, file: FilePath) {
-        let device = LabBroker.repository.appending("build/lab/device")
-        let parts = LabBroker.repository.appending("build/guest")
-        let stamp = LabBroker.repository.appending("build/lab/parts")
-        let digest = try Pipeline.output(
-            of: Command("sh", ["-c", "cd '\(parts.string)' && find . -type f -print0 | sort -z | xargs -0 sha256sum"]))
+    private static func build(_ kind: Kind, on host: LabHost) throws -> (digest: String, file: FilePath) {
+        let lab = LabBroker.repository.appending("build/lab")
+        let device = lab.appending("\(kind.rawValue)-device")
+        let stamp = lab.appending("\(kind.rawValue)-parts")
+        // What is laid over every base, and what lays it there.
+        let hash = "find build/guest Sources/PodBase -type f -print0 | sort -z | xargs -0 sha256sum"
+        let digest = try Pipeline.output(of: Command("sh", ["-c", "cd '\(LabBroker.repository)' && \(hash)"]))
         let known = (try? Files.read(stamp, limit: 1 << 16)) ?? []
         if known != Array(digest) {
             try? Files.removeTree(device)
             try host.must(["device", "init", device.string])
-            try host.must(["create", "base", "--packages", packages, "--device", device.string])
+            try host.must(["create", "base", "--device", device.string] + kind.options)
             try attempt("write", stamp.string) { () throws(Errno) in
                 try Files.write(stamp, Array(digest), permissions: .init(rawValue: 0o644))
             }

@@ -9,11 +9,12 @@ public final class MonitorRecorder {
     private let rate: Int
     /// Bytes that had been recorded at a moment of CLOCK_MONOTONIC, ns.
     private var stamp: (bytes: UInt64, nanoseconds: UInt64)?
+    private var sound = SoundExtent()
 
     /// Begins to record the monitor of `server`'s sink, in its own format and rate; returns when sound arrives.
-    public init(of server: PulseServer) throws {
-        let file = server.folder.appending("recording.raw")
-        let log = server.folder.appending("parec.log")
+    public init(of server: any LabSoundServer, sink: String = PulseServer.sinkName) throws {
+        let file = server.folder.appending("\(sink).raw")
+        let log = server.folder.appending("\(sink).log")
         try? Files.remove(file)
         self.file = file
         rate = server.rate
@@ -30,8 +31,9 @@ public final class MonitorRecorder {
             Command(
                 "parec",
                 [
-                    "--server=\(server.address)", "--device=\(PulseServer.sinkName).monitor", "--format=s16le",
-                    "--rate=\(server.rate)", "--channels=2", "--raw", "--latency-msec=20",
+                    "--server=\(server.address)", "--device=\(sink).monitor", "--format=\(server.format)",
+                    "--rate=\(server.rate)", "--channels=\(server.channelMap.count)",
+                    "--channel-map=\(server.channelMap.joined(separator: ","))", "--raw", "--latency-msec=20",
                 ], environment: PulseServer.environment(home: server.folder)),
             input: null.number, output: output.number, error: errors.number)
         try waitUntil("the recorder of \(server.folder.string) hears its server (see \(log.string))") {
@@ -42,17 +44,37 @@ public final class MonitorRecorder {
     /// Frames recorded so far.
     public var count: Int { Int((try? Files.size(of: file)) ?? 0) / 4 }
 
+    /// Waits until `frames` have been recorded since the first that was not silent.
+    public func waitUntilHeard(_ frames: Int) throws {
+        try waitUntil("\(frames) frames of sound are recorded in \(file.string)") {
+            try sound.follow(file)
+            return sound.first.map { sound.count - $0 >= frames } ?? false
+        }
+    }
+
+    /// Waits until there was sound and after it `frames` of silence: all has come through the monitor.
+    public func waitUntilSilent(_ frames: Int) throws {
+        try waitUntil("the sound recorded in \(file.string) ends") {
+            try sound.follow(file)
+            return sound.last.map { sound.count - $0 > frames } ?? false
+        }
+    }
+
     /// Ends the recording and returns its frames, each one stereo sample of 16 bits.
     public func finish() throws -> [UInt32] {
+        Frames.unpack(try finishBytes())
+    }
+
+    /// Ends the recording and returns it as it is.
+    public func finishBytes() throws -> [UInt8] {
         if stamp == nil {
             stamp = ((try? Files.size(of: file)) ?? 0, MonotonicClock.nanoseconds)
             process.send(SIGTERM)
             process.wait()
         }
-        let bytes = try attempt("read", file.string) { () throws(Errno) in
+        return try attempt("read", file.string) { () throws(Errno) in
             try Files.read(file, limit: 1 << 30)
         }
-        return Frames.unpack(bytes)
     }
 
     /// When frame `index` was played, ns of CLOCK_MONOTONIC, after `finish`: a null sink plays by that clock, so

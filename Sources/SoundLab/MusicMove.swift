@@ -10,13 +10,16 @@ public struct MusicMove {
     private let music: FilePath
     /// How much of the music is played, MPEG frames of 1152 samples; all of it when `nil`.
     private let length: Int?
+    /// What mpg123 plays to.
+    private let output: String
     public let reference: [UInt32]
     /// Told what happens.
     public var say: (String) -> Void = { _ in }
 
     /// Decodes the music outside of any pod, with the same player. `scratch` is a folder for that.
-    public init(pod: String, mpegFrames length: Int? = nil, scratch: FilePath) throws {
+    public init(pod: String, mpegFrames length: Int? = nil, output: String = "alsa", scratch: FilePath) throws {
         self.pod = pod
+        self.output = output
         self.length = length
         music = LabBroker.repository.appending("testdata/music.mp3")
         let raw = scratch.appending("reference.raw")
@@ -56,7 +59,7 @@ public struct MusicMove {
     public func start(on host: LabHost) throws {
         try host.must(["run", pod, "--detach", "--sound", host.sound])
         try host.must(["cp", music.string, "\(pod):/root/music.mp3"])
-        let player = ["mpg123", "-o", "alsa"] + Self.options(length) + ["/root/music.mp3"]
+        let player = ["mpg123", "-o", output] + Self.options(length) + ["/root/music.mp3"]
         try host.must(["exec", pod, "--detach", "--"] + player)
     }
 

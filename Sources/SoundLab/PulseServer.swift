@@ -6,17 +6,32 @@ public import SystemPackage
 ///
 /// `norewinds`: without it a null sink takes rendered sound back when a stream changes, and its monitor repeats
 /// or skips what nobody's ears would have heard twice.
-public final class PulseServer {
+public final class PulseServer: LabSoundServer {
     public let folder: FilePath
     public let rate: Int
+    /// Of the sink: its channels, by PulseAudio's names, and its sample format.
+    public let channelMap: [String]
+    public let format: String
     private let process: ChildProcess
     /// Of the sink, which is the server's only one.
     public static let sinkName = "out"
 
+    /// Of another null sink, whose monitor is the server's default source: what is played there is what can be recorded.
+    public static let airName = "air"
+
+    public static let stereo = ["front-left", "front-right"]
+    /// 5.1 in ALSA's order.
+    public static let surround51 = ["front-left", "front-right", "rear-left", "rear-right", "front-center", "lfe"]
+
     /// Starts it in `folder`, which holds its socket and its state; returns when it answers. `rate` in Hz.
-    public init(in folder: FilePath, rate: Int = 44100) throws {
+    public init(
+        in folder: FilePath, rate: Int = 44100, channelMap: [String] = PulseServer.stereo, format: String = "s16le",
+        hasAir: Bool = false
+    ) throws {
         self.folder = folder
         self.rate = rate
+        self.channelMap = channelMap
+        self.format = format
         try attempt("make", folder.string) { () throws(Errno) in
             try Files.makeFolders(folder, permissions: .init(rawValue: 0o755))
         }
@@ -29,15 +44,33 @@ public final class PulseServer {
                 "--high-priority=no",
                 "-L", "module-native-protocol-unix socket=\(socket.string) auth-anonymous=1",
                 "-L",
-                "module-null-sink sink_name=\(Self.sinkName) rate=\(rate) format=s16le channels=2 norewinds=1",
-            ], environment: Self.environment(home: folder))
+                Self.nullSink(Self.sinkName, rate, channelMap, format),
+            ] + (hasAir ? ["-L", Self.nullSink(Self.airName, rate, channelMap, format)] : []),
+            environment: Self.environment(home: folder))
         process = try ChildProcess(command, writingTo: log)
         try waitUntil("PulseAudio in \(folder.string) answers (see \(log.string))") {
             (try? UnixSocket.connect(to: socket, kind: .stream)) != nil
         }
+        if hasAir {
+            try control(["set-default-sink", Self.sinkName])
+            try control(["set-default-source", "\(Self.airName).monitor"])
+        }
     }
 
-    /// For `--sound pulse:…` and PULSE_SERVER.
+    private static func nullSink(_ name: String, _ rate: Int, _ channelMap: [String], _ format: String) -> String {
+        "module-null-sink sink_name=\(name) rate=\(rate) format=\(format) channels=\(channelMap.count) "
+            + "channel_map=\(channelMap.joined(separator: ",")) norewinds=1"
+    }
+
+    /// Runs `pactl` at this server; what it printed.
+    @discardableResult
+    public func control(_ arguments: [String]) throws -> String {
+        String(
+            decoding: try Pipeline.output(
+                of: Command("pactl", ["--server=\(address)"] + arguments, environment: Self.environment(home: folder))),
+            as: UTF8.self)
+    }
+
     public var address: String { "unix:\(folder.appending("socket").string)" }
 
     public var pid: Int32 { process.pid }

@@ -30,6 +30,7 @@ public final class ClockedSink: SoundSink {
     private var timer: LoopTimer?
     private var start: UInt64 = 0
     private var ticked: UInt64 = 0
+    private var progress = MixProgress()
     private let mixer: StreamMixer
     /// The most that one tick takes, frames: what was missed beyond is late, not lost.
     private let maximumFrames: Int
@@ -72,7 +73,7 @@ public final class ClockedSink: SoundSink {
     {
         precondition(configuration.rate == rate && configuration.layout.channelMap == channelMap, "as layout said")
         let stream = MixedStream(
-            client: client,
+            configuration, client: client,
             changed: { [weak self] in self?.runningChanged() },
             closed: { [weak self] stream in self?.streams.removeAll { $0 === stream } })
         streams.append(stream)
@@ -92,14 +93,15 @@ public final class ClockedSink: SoundSink {
 
     public func close() {
         timer = nil
+        for stream in streams { stream.abandon() }
         streams = []
         captures = []
         output?.close()
     }
 
-    /// A stream began or ended playing: the clock runs only while one plays.
+    /// A stream began or ended playing: the clock runs only while one plays, or waits to be told that it was heard.
     private func runningChanged() {
-        let running = streams.contains { $0.isRunning } || captures.contains { $0.isRunning }
+        let running = streams.contains { $0.isBusy } || captures.contains { $0.isRunning }
         if running, start == 0 {
             start = MonotonicClock.nanoseconds
             ticked = 0
@@ -117,7 +119,7 @@ public final class ClockedSink: SoundSink {
         let frames = Int(min(due - min(due, ticked), UInt64(maximumFrames)))
         ticked = due
         guard frames > 0 else { return }
-        let longest = mixer.mix(streams, frames: frames)
+        let longest = mixer.mix(streams, at: progress.played, frames: frames)
         if longest > 0, let output {
             do {
                 try output.write(mixer.mixed, count: longest)
@@ -125,14 +127,18 @@ public final class ClockedSink: SoundSink {
                 return fail(error.reason)
             }
         }
+        progress.played += UInt64(frames)
+        progress.heard = progress.played
         // Copies: a client may close its stream when told.
-        for stream in Array(streams) { stream.report(delayNanoseconds: 0) }
+        for stream in Array(streams) { stream.report(progress) }
         for capture in Array(captures) { capture.deliver(frames) }
+        runningChanged()
     }
 
     private func fail(_ reason: String) {
         start = 0
         timer?.cancel()
+        for stream in streams { stream.abandon() }
         streams = []
         captures = []
         state = .failed(reason)

@@ -88,9 +88,8 @@ final class PulseCapture: CaptureStream {
         guard let stream else { return }
         pa_stream_set_state_callback(stream, nil, nil)
         pa_stream_set_read_callback(stream, nil, nil)
-        pa_stream_disconnect(stream)
-        pa_stream_unref(stream)
         self.stream = nil
+        disconnect(stream)
     }
 
     private func stateChanged() {

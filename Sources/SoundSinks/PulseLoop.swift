@@ -34,8 +34,11 @@ public final class PulseLoop {
     }
 
     /// Dispatches both until the event loop is stopped.
-    public func run() throws(Errno) {
-        while !events.isStopped {
+    public func run() throws(Errno) { try run { events.isStopped } }
+
+    /// Dispatches both until `isDone`, which is asked after each event.
+    public func run(until isDone: () -> Bool) throws(Errno) {
+        while !isDone() {
             if let failure { throw failure }
             if pa_mainloop_iterate(loop, 1, nil) < 0 { throw .ioError }
         }

@@ -152,9 +152,8 @@ final class PulseStream: SinkStream {
         pa_stream_set_write_callback(stream, nil, nil)
         pa_stream_set_underflow_callback(stream, nil, nil)
         pa_stream_set_buffer_attr_callback(stream, nil, nil)
-        pa_stream_disconnect(stream)
-        pa_stream_unref(stream)
         self.stream = nil
+        disconnect(stream)
     }
 
     // MARK: Exact position
@@ -232,6 +231,8 @@ final class PulseStream: SinkStream {
         var writable = pa_stream_writable_size(stream)
         guard writable != Int.max, writable != -1 else { return }
         advance(to: written + rewound + UInt64(writable), of: client)
+        // A client may close its stream when it is told or asked.
+        guard self.stream != nil else { return }
         writable += Int(clamping: rewound)
         while writable >= frameBytes {
             var chunk: UnsafeMutableRawPointer?
@@ -239,6 +240,7 @@ final class PulseStream: SinkStream {
             guard pa_stream_begin_write(stream, &chunk, &capacity) == 0, let chunk else { return }
             let wanted = min(capacity, writable) / frameBytes
             let frames = client.render(into: chunk, frames: wanted)
+            guard self.stream != nil else { return }
             guard frames > 0 else {
                 pa_stream_cancel_write(stream)
                 break
@@ -278,7 +280,7 @@ final class PulseStream: SinkStream {
         guard success, !isStopping, let client else { return }
         read = written
         client.played(read / UInt64(frameBytes), delayNanoseconds: 0)
-        client.drained()
+        self.client?.drained()
     }
 
     private func updateTiming() {

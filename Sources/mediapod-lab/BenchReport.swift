@@ -33,6 +33,31 @@ struct BenchFigure: Encodable {
         self.goal = goal
         met = goal.map { [ratio] in ratio <= $0 }
     }
+
+    /// Counts of something bad, which may be none at all: to be no more than the peer's. The ratio is 1 where both are
+    /// none, and the count itself where only the peer's is.
+    init(countOf name: String, ours: [Double], peer: [Double], peerName: String) {
+        self.name = name
+        unit = "median of rounds"
+        self.ours = ours.median
+        self.peer = peer.median
+        self.peerName = peerName
+        ratio = self.peer > 0 ? self.ours / self.peer : max(1, self.ours)
+        goal = 1
+        met = self.ours <= self.peer
+    }
+
+    /// A figure that was measured once, such as a level in dB, which has no ratio worth a goal.
+    init(_ name: String, unit: String, ours: Double, peer: Double, peerName: String, isMet: Bool?) {
+        self.name = name
+        self.unit = unit
+        self.ours = ours
+        self.peer = peer
+        self.peerName = peerName
+        ratio = peer == 0 ? 1 : ours / peer
+        goal = nil
+        met = isMet
+    }
 }
 
 extension [Double] {
@@ -73,6 +98,7 @@ struct BenchReport: Encodable {
 
     /// Three significant digits, as far as they are behind the point.
     private static func text(_ value: Double) -> String {
+        guard value >= 0 else { return "-" + text(-value) }
         let decimals = value >= 100 ? 0 : value >= 10 ? 1 : 2
         var scale = 1.0
         for _ in 0..<decimals { scale *= 10 }

@@ -29,11 +29,21 @@ struct Create: ParsableCommand {
     @Option(help: ArgumentHelp("A base of the device: its SHA-256, or a pod that has it.", valueName: "base"))
     var base: String?
 
+    @Flag(
+        help: """
+            With a PulseAudio in the pod, for programs that only speak to one. It comes from Debian with --packages; \
+            with --rootfs the tree must have it.
+            """)
+    var pulse = false
+
     @OptionGroup var deviceOptions: DeviceOptions
 
     func validate() throws {
         if [packages, rootfs, base].count(where: { $0 != nil }) > 1 {
             throw ValidationError("Only one of --packages, --rootfs and --base can be used.")
+        }
+        if pulse, base != nil {
+            throw ValidationError("A base has PulseAudio or has it not: --pulse goes with --packages or --rootfs.")
         }
     }
 
@@ -51,7 +61,7 @@ struct Create: ParsableCommand {
         let source =
             rootfs.map { BaseSource.tree(FilePath($0)) }
             ?? .packages(packages?.split(separator: ",").map { String($0) } ?? [], suite: suite)
-        let base = try BaseBuilder.build(source, on: device, pod: name) { stage in
+        let base = try BaseBuilder.build(source, on: device, pod: name, hasPulse: pulse) { stage in
             if let stage { line.stage("building the base: \(stage)") } else { line.tick() }
         }
         line.finish()

@@ -22,10 +22,14 @@ struct PodOptions: ParsableArguments {
 struct SoundOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where the pod's sound goes: pulse (yours), pulse:SERVER, file:PATH.wav or null.", valueName: "where"))
+            "Where the pod's sound goes: pulse[:SERVER][@SINK] (yours), alsa[:PCM], file:PATH.wav or null.",
+            valueName: "where"))
     var sound: String?
 
-    func choice() throws -> SoundChoice { try SoundChoice.onThisHost(sound) }
+    @Flag(help: "Mix sound of more channels than this host has into those that it has (ITU-R BS.775).")
+    var downmix = false
+
+    func choice() throws -> SoundChoice { try SoundChoice.onThisHost(sound, downmix: downmix) }
 }
 
 /// How a program is started; of `run` and `exec`.

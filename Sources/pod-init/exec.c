@@ -52,12 +52,7 @@ static void start(int client, const struct PodInitExec *message, const struct sp
     program->request = number;
     if (program->flags & PodInitFlagStdin && !(program->flags & PodInitFlagDetached))
         program->input_owner = client;
-    for (char **argument = request->arguments; *argument != NULL; argument++) {
-        size_t size = strlen(*argument) + 1;
-        size_t room = sizeof program->command - program->command_size;
-        memcpy(program->command + program->command_size, *argument, size < room ? size : room);
-        program->command_size += size < room ? size : room;
-    }
+    program_set_command(program, request->arguments);
 
     uint32_t stage;
     int error = spawn(program, request, &stage);

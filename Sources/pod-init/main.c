@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "PodInitABI.h"
+#include "activation.h"
 #include "client.h"
 #include "log.h"
 #include "program.h"
@@ -114,6 +115,9 @@ static void handle(const struct watch_event *event)
     case WATCH_TIMER:
         shutdown_timer();
         break;
+    case WATCH_ACTIVATION:
+        activation_ready(event->owner);
+        break;
     case WATCH_CLIENT:
         client_ready(event->owner, event->events);
         break;
@@ -165,6 +169,7 @@ static const char *prepare(void)
     const char *failure = clients_listen();
     if (failure != NULL)
         return failure;
+    activation_listen();
     // Last: whatever failed before has been told to whoever started us.
     return use_null() ? NULL : "/dev/null";
 }

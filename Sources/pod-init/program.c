@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "client.h"
 #include "shutdown.h"
 #include "spawn.h"
@@ -71,6 +73,16 @@ struct program *program_new(void)
     return chosen;
 }
 
+void program_set_command(struct program *program, char **arguments)
+{
+    for (char **argument = arguments; *argument != NULL; argument++) {
+        size_t size = strlen(*argument) + 1;
+        size_t room = sizeof program->command - program->command_size;
+        memcpy(program->command + program->command_size, *argument, size < room ? size : room);
+        program->command_size += size < room ? size : room;
+    }
+}
+
 struct program *program_main(void)
 {
     FOR_EACH_PROGRAM(program)
@@ -101,6 +113,7 @@ void program_failed(struct program *program, uint32_t stage, int error)
         .error = error,
     };
     int requester = program->requester;
+    activation_ended(program->id, true);
     release(program);
     client_send(requester, &message, sizeof message, NULL, 0);
 }
@@ -156,6 +169,7 @@ static void exited(struct program *program, int status)
         close(program->terminal);
     program->terminal = -1;
     output_measure(program);
+    activation_ended(program->id, program->signal != 0 || program->code != 0);
 
     if (program->flags & PodInitFlagMain)
         shutdown_begin(SHUTDOWN_GRACE_AFTER_MAIN_MS);

@@ -58,6 +58,9 @@ extern struct program programs[PROGRAM_LIMIT];
 /// A free entry with a new id, if need be that of the program which exited longest ago; NULL if all are in use.
 struct program *program_new(void);
 
+/// Remembers what it is, as far as there is room.
+void program_set_command(struct program *program, char **arguments);
+
 /// The program of this id, or the main program for POD_INIT_MAIN; NULL if there is none or it has not started yet.
 struct program *program_find(uint32_t id);
 

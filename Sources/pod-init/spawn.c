@@ -128,6 +128,22 @@ static void add_home(char **environment, struct identity *identity)
     environment[1] = NULL;
 }
 
+/// sd_listen_fds(3).
+static void pass_socket(int socket, char **environment)
+{
+    static char process[sizeof "LISTEN_PID=" + 20];
+    static char count[] = "LISTEN_FDS=1";
+    int copy = dup2(socket, 3);
+    if (copy == socket)
+        fcntl(copy, F_SETFD, 0);
+    snprintf(process, sizeof process, "LISTEN_PID=%d", getpid());
+    while (*environment != NULL)
+        environment++;
+    environment[0] = process;
+    environment[1] = count;
+    environment[2] = NULL;
+}
+
 static _Noreturn void run_child(const struct program *program, const struct spawn *spawn,
                                 const struct streams *streams, int status_fd)
 {
@@ -146,6 +162,12 @@ static _Noreturn void run_child(const struct program *program, const struct spaw
         fail(status_fd, PodInitStageDirectory, errno);
 
     add_home(spawn->environment, &identity);
+    if (spawn->passes_socket) {
+        // Where the socket goes may be where the way back to pod-init is.
+        if (status_fd == 3)
+            status_fd = fcntl(status_fd, F_DUPFD_CLOEXEC, 4);
+        pass_socket(spawn->socket, spawn->environment);
+    }
     // execvpe searches the PATH of the caller's environment, not of the one that it is given.
     environ = spawn->environment;
     execvp(spawn->arguments[0], spawn->arguments);

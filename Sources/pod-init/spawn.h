@@ -3,6 +3,7 @@
 #ifndef SPAWN_H
 #define SPAWN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "program.h"
@@ -15,7 +16,9 @@ struct spawn {
     const char *directory;
     const char *user;
     char **arguments;    // NULL-terminated
-    char **environment;  // NULL-terminated, with room for one more
+    char **environment;  // NULL-terminated, with room for one more, and with a socket for two more
+    bool passes_socket;
+    int socket;  // what the program gets as descriptor 3
 };
 
 /// What the child reports when it could not exec.

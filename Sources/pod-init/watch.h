@@ -11,6 +11,7 @@ enum watch_kind {
     WATCH_LISTENER,
     WATCH_TIMER,
     WATCH_CLIENT,       // owner: the client's serial number
+    WATCH_ACTIVATION,   // owner: the server's number
     WATCH_EXEC_STATUS,  // owner of this and the following: the program's id
     WATCH_INPUT,
     WATCH_OUTPUT,

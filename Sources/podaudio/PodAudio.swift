@@ -13,6 +13,8 @@ struct PodAudio: ParsableCommand {
         commandName: "podaudio",
         abstract: "The sound of MediaPod's pods: what plays, where it goes, and what programs may ask for.",
         subcommands: [
-            StatusCommand.self, VolumeCommand.self, MuteCommand.self, PolicyCommand.self, BrokerCommand.self,
+            StatusCommand.self, StreamsCommand.self, MonitorCommand.self, VolumeCommand.self, MuteCommand.self,
+            PolicyCommand.self, MoveCommand.self, RecordCommand.self, PlayCommand.self, SinkCommand.self,
+            RestartCommand.self, BrokerCommand.self,
         ])
 }

@@ -44,12 +44,13 @@ struct PodOptions: ParsableArguments {
 }
 
 /// Asks a broker; its problems in one line.
-func ask(_ client: BrokerClient, _ request: BrokerRequest, of pod: String) throws -> BrokerReply {
+func ask(
+    _ client: BrokerClient, _ request: BrokerRequest, of pod: String,
+    remedy: String? = "any mediapod command puts a broker that died right again"
+) throws -> BrokerReply {
     do {
         return try client.request(request)
     } catch let problem as BrokerClient.Problem {
-        throw Failure(
-            "the sound of pod \(pod)", "\(problem)",
-            remedy: "any mediapod command puts a broker that died right again")
+        throw Failure("the sound of pod \(pod)", "\(problem)", remedy: remedy)
     }
 }

@@ -13,12 +13,10 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         let (name, client) = try pod.runningBroker()
-        guard case .status(let status) = try ask(client, .status, of: name) else {
-            throw Failure("the sound of pod \(name)", "its broker answered something else", remedy: "upgrade both")
-        }
+        let status = try brokerStatus(client, .status, of: name)
         try output.show(status) {
             let sink = status.sink
-            let rate = sink.rate > 0 ? ", \(sink.rate) Hz, \(sink.channels) channels" : ""
+            let rate = sink.rate > 0 ? ", \(sink.rate) Hz, \(sink.channelMap)" : ""
             var lines = [
                 ("pod", name), ("broker", "process \(status.brokerPID)"), ("policy", status.policy.rawValue),
                 ("sink", "\(sink.spec) \(sink.name) (\(sink.state)\(rate))"),
@@ -30,8 +28,9 @@ struct StatusCommand: ParsableCommand {
                     (
                         "stream \(stream.id.prefix(8))",
                         """
-                        \(stream.program): \(stream.state), \(asked.format) \(asked.rate) Hz \(asked.channels) \
-                        channels, period \(asked.periodFrames) of buffer \(asked.bufferFrames) frames; at frame \
+                        \(stream.program): \(asked.direction.rawValue), \(stream.state)\
+                        \(stream.reason.map { " (\($0))" } ?? ""), \(asked.format) \(asked.rate) Hz \
+                        \(asked.channelMap), period \(asked.periodFrames) of buffer \(asked.bufferFrames) frames; at frame \
                         \(stream.positionFrames), fill \(stream.fillFrames) frames, sink delay \
                         \(stream.sinkDelayNanoseconds / 1_000_000) ms, xruns \(stream.xruns)
                         """

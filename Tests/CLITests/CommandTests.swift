@@ -60,7 +60,7 @@ struct CommandTests {
         try withHost { _, run throws in
             for arguments in [
                 ["bogus"], ["list", "--format", "yaml"], ["create"], ["create", "x", "--base", "a", "--rootfs", "b"],
-                ["list", "extra"],
+                ["create", "x", "--base", "a", "--pulse"], ["list", "extra"],
             ] {
                 #expect(try run(arguments).code == 64, "\(arguments)")
             }

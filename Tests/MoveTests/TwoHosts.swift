@@ -11,12 +11,16 @@ final class TwoHosts {
     let a: LabHost
     let b: LabHost
 
-    init(rate: Int = 44100) throws {
+    /// `channelMap` is host A's.
+    init(
+        rate: Int = 44100, channelMap: [String] = PulseServer.stereo, kind: LabPods.Kind = .alsa, haveAir: Bool = false
+    ) throws {
         folder = try LabFolder("mediapod-move")
         let device = folder.appending("device")
-        a = try LabHost("A", in: folder.appending("A"), device: device, rate: rate)
-        b = try LabHost("B", in: folder.appending("B"), device: device, rate: rate)
-        try LabPods.makeDevice(device, pods: [Self.pod], on: a)
+        a = try LabHost(
+            "A", in: folder.appending("A"), device: device, rate: rate, channelMap: channelMap, hasAir: haveAir)
+        b = try LabHost("B", in: folder.appending("B"), device: device, rate: rate, hasAir: haveAir)
+        try LabPods.makeDevice(device, pods: [Self.pod], kind: kind, on: a)
     }
 
     deinit {

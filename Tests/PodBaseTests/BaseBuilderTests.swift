@@ -135,6 +135,49 @@ final class BaseBuilderTests {
         }
     }
 
+    @Test("with a PulseAudio has its configuration beside Debian's own, and nothing that starts it for ALSA's programs")
+    func pulse() throws {
+        try withTree { device, tree, out in
+            #expect(
+                message { _ = try BaseBuilder.build(.tree(tree), on: device, pod: "x", hasPulse: true) { _ in } }
+                    == "cannot build the base of pod x: the tree: it has no /usr/bin/pulseaudio; "
+                    + "install pulseaudio there, or leave out --pulse")
+            #expect(try device.bases() == [])
+
+            try Files.replace(tree.appending("usr/bin/pulseaudio"), with: [1])
+            let hooks = tree.pushing("etc/alsa/conf.d")
+            try Files.makeFolders(hooks, permissions: .init(rawValue: 0o755))
+            try Pipeline([Command("ln", ["-s", "/nowhere", hooks.appending("99-pulse.conf").string])]).run()
+            let base = try BaseBuilder.build(.tree(tree), on: device, pod: "x", hasPulse: true) { _ in }
+            try unpack(device, base.digest, to: out)
+            #expect(try Files.list(out.pushing("etc/alsa/conf.d")) == ["50-mediapod-pulse.conf"])
+            #expect(try Files.list(out.pushing("etc/pulse")) == ["client.conf.d", "daemon.conf.d", "mediapod.pa"])
+            #expect(
+                try text(out.pushing("etc/mediapod/sockets")).hasSuffix(
+                    "\n/run/pulse/native 1000 /usr/bin/pulseaudio --daemonize=no\n"))
+        }
+    }
+
+    @Test("with a PulseAudio follows no links to the host's own folders either")
+    func pulseLinks() throws {
+        try withTree { device, tree, _ in
+            try Files.replace(tree.appending("usr/bin/pulseaudio"), with: [1])
+            let host = tree.removingLastComponent().appending("host")
+            try Files.makeFolders(host, permissions: .init(rawValue: 0o755))
+            try Files.replace(host.appending("99-pulse.conf"), with: [1])
+            for name in ["etc/pulse", "etc/alsa/conf.d"] {
+                let place = tree.pushing(FilePath(name))
+                try Files.makeFolders(place.removingLastComponent(), permissions: .init(rawValue: 0o755))
+                try Pipeline([Command("ln", ["-s", host.string, place.string])]).run()
+                #expect(
+                    message { _ = try BaseBuilder.build(.tree(tree), on: device, pod: "x", hasPulse: true) { _ in } }
+                        == "cannot build the base of pod x: the tree: its /\(name) is not a folder")
+                try Files.remove(place)
+            }
+            #expect(try Files.list(host) == ["99-pulse.conf"])
+        }
+    }
+
     @Test("that does not fit says so, and leaves the space free")
     func full() throws {
         try withTree { _, tree, _ in

@@ -77,6 +77,26 @@ extension SessionTests {
             #expect(hosts.a.leftovers() == [], "the log of a failure that is over is gone, too")
         }
 
+        /// A server that is just starting: CRIU cannot dump what waits for it.
+        @Test func aConnectionThatIsAcceptedLateDelaysASuspendAndOneThatNeverIsPreventsIt() throws {
+            let hosts = try TestHosts()
+            func up(_ milliseconds: String, _ file: String) throws {
+                try hosts.a.up(["witness", "late", milliseconds, file])
+                try waitUntil("it waits") { (try? hosts.a.count(file)) != nil }
+            }
+            try up("300", "/root/late-count")
+            try hosts.a.suspend()
+            try hosts.b.resume()
+            try waitUntil("it was accepted") { try hosts.b.count("/root/late-count").value > 0 }
+            try hosts.b.must(["stop", "--time", "0", TestHosts.pod])
+
+            try up("1000000", "/root/never-count")
+            let said = try hosts.a.run(["suspend", TestHosts.pod])
+            #expect(said.code == 1 && said.error.contains("in-flight"), "\(said.error)")
+            #expect(said.error.contains("the session runs on"))
+            #expect(try hosts.a.must(["exec", TestHosts.pod, "--", "echo", "here"]) == "here\n")
+        }
+
         @Test func whenTheDeviceIsFullTheSessionRunsOn() throws {
             let disk = try SmallDisk(megabytes: 64)
             let hosts = try TestHosts(device: disk.mountPoint.appending("device"))

@@ -12,12 +12,32 @@ final class SoundHost {
     let broker: LabBroker
     private var players: [ChildProcess] = []
 
-    init(rate: Int = 44100) throws {
+    init(
+        rate: Int = 44100, channelMap: [String] = PulseServer.stereo, format: String = "s16le", hasAir: Bool = false,
+        policy: SoundPolicy = .portable, options: [String] = []
+    ) throws {
         folder = try LabFolder("mediapod-sound")
-        server = try PulseServer(in: folder.appending("host"), rate: rate)
+        server = try PulseServer(
+            in: folder.appending("host"), rate: rate, channelMap: channelMap, format: format, hasAir: hasAir)
         recorder = try MonitorRecorder(of: server)
         broker = try LabBroker(in: folder.appending("broker"))
-        try broker.start(sink: "pulse:\(server.address)")
+        try broker.start(sink: sink, policy: policy, options: options)
+    }
+
+    /// For `--sound`.
+    var sink: String { "pulse:\(server.address)" }
+
+    /// Starts a program with the pod's sound device as its default.
+    func start(_ program: String, _ arguments: [String], log: FilePath.Component = "program.log") throws -> ChildProcess
+    {
+        let child = try ChildProcess(
+            Command(program, arguments, environment: broker.environment), writingTo: folder.appending(log))
+        players.append(child)
+        return child
+    }
+
+    func text(of log: FilePath.Component) -> String {
+        String(decoding: (try? Files.read(folder.appending(log), limit: 1 << 20)) ?? [], as: UTF8.self)
     }
 
     /// Starts aplay with raw stereo frames of 16 bits.

@@ -3,6 +3,7 @@
 //   witness count FILE     counts, 50 times a second, beside a number that is nowhere but in its memory
 //   witness tcp FILE       the same through a TCP connection with itself; ends with 3 if a byte is lost or altered
 //   witness hold PATH      holds a connection to a unix socket
+//   witness late MS FILE   accepts a connection of its own, to which it has written, so late; then counts
 //   witness fill BYTES     keeps so many random bytes in memory, and says when it has them
 
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 static uint64_t nonce(void)
@@ -115,6 +117,32 @@ static int fill(const char *text)
         pause();
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void late(const char *milliseconds, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/root/late"};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+    char byte = 'x', received = 0;
+    unlink(address.sun_path);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 1) < 0 ||
+        connect(client, (struct sockaddr *)&address, sizeof address) < 0 || write(client, &byte, 1) != 1)
+        abort();
+    report(open_report(path), 0, 0);
+    // A sleep ends early when a dump was tried.
+    for (uint64_t end = now_ms() + (uint64_t)atol(milliseconds); now_ms() < end;)
+        usleep(10000);
+    int server = accept(listener, NULL, NULL);
+    if (server < 0 || read(server, &received, 1) != 1 || received != byte)
+        abort();
+    count(path);
+}
+
 int main(int count_of_arguments, char **arguments)
 {
     if (count_of_arguments == 3) {
@@ -127,5 +155,7 @@ int main(int count_of_arguments, char **arguments)
         if (strcmp(arguments[1], "fill") == 0)
             return fill(arguments[2]);
     }
+    if (count_of_arguments == 4 && strcmp(arguments[1], "late") == 0)
+        late(arguments[2], arguments[3]);
     return 64;
 }

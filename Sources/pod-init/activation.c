@@ -1,0 +1,173 @@
+#include "activation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "program.h"
+#include "shutdown.h"
+#include "spawn.h"
+
+#define SERVER_LIMIT 8
+#define ARGUMENT_LIMIT 16
+
+static struct server {
+    struct watch socket;
+    struct sockaddr_un address;
+    uint32_t user;
+    char *line;  // what `arguments` point into
+    char *arguments[ARGUMENT_LIMIT + 1];
+    uint32_t program;  // while it runs; 0 is no program's number
+} servers[SERVER_LIMIT];
+
+static size_t server_count;
+
+static bool parse_user(const char *text, uint32_t *user)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    // (uid_t)-1 would mean "leave as it is".
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || value >= UINT32_MAX)
+        return false;
+    *user = (uint32_t)value;
+    return true;
+}
+
+/// Takes `line` apart in place.
+static bool parse(char *line, struct server *server)
+{
+    line[strcspn(line, "#\n")] = '\0';
+    char *rest = line;
+    char *path = strtok_r(rest, " \t", &rest);
+    char *user = strtok_r(NULL, " \t", &rest);
+    if (path == NULL || user == NULL || path[0] != '/' || strlen(path) >= sizeof server->address.sun_path ||
+        !parse_user(user, &server->user))
+        return false;
+    server->address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    strcpy(server->address.sun_path, path);
+    size_t count = 0;
+    for (char *word; (word = strtok_r(NULL, " \t", &rest)) != NULL;) {
+        if (count == ARGUMENT_LIMIT)
+            return false;
+        server->arguments[count++] = word;
+    }
+    return count > 0 && server->arguments[0][0] == '/';
+}
+
+/// Makes the socket anew; then whoever waited at the old one is turned away.
+static void listen_at(struct server *server)
+{
+    struct watch old = server->socket;
+    char folder[sizeof server->address.sun_path];
+    strcpy(folder, server->address.sun_path);
+    *strrchr(folder, '/') = '\0';
+    // As far as it is not there; if it cannot be made, bind fails.
+    mkdir(folder, 0755);
+    unlink(server->address.sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    watch_init(&server->socket, fd, WATCH_ACTIVATION, (uint32_t)(server - servers));
+    // Everybody in the pod may connect; the server says who is served.
+    if (fd < 0 || bind(fd, (struct sockaddr *)&server->address, sizeof server->address) < 0 ||
+        chmod(server->address.sun_path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
+        watch_close(&server->socket);
+    watch_want(&server->socket, EPOLLIN);
+    watch_close(&old);
+}
+
+void activation_listen(void)
+{
+    // Not through a link, and not a FIFO, which would make us wait for its writer.
+    int fd = open(ACTIVATION_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat status;
+    FILE *file = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? fdopen(fd, "r") : NULL;
+    if (file == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    size_t size = 0;
+    while (server_count < SERVER_LIMIT) {
+        struct server *server = &servers[server_count];
+        *server = (struct server){.socket = WATCH_NONE};
+        if (getline(&server->line, &size, file) < 0) {
+            free(server->line);
+            break;
+        }
+        size = 0; // each line is kept
+        if (parse(server->line, server)) {
+            server_count++;
+            listen_at(server);
+        } else {
+            free(server->line);
+        }
+    }
+    fclose(file);
+}
+
+void activation_ready(uint32_t number)
+{
+    if (number >= server_count || shutdown_begun())
+        return;
+    struct server *server = &servers[number];
+    struct program *program = program_new();
+    if (program == NULL)
+        return listen_at(server);
+    program->flags = PodInitFlagDetached;
+    program_set_command(program, server->arguments);
+
+    size_t count = 0;
+    while (environ[count] != NULL)
+        count++;
+    // The child adds HOME and what tells it of its socket.
+    char **environment = calloc(count + 4, sizeof *environment);
+    if (environment == NULL) {
+        program_failed(program, PodInitStageFork, ENOMEM);
+        return listen_at(server);
+    }
+    // Our own HOME is not the server's.
+    char **last = environment;
+    for (char **entry = environ; *entry != NULL; entry++)
+        if (strncmp(*entry, "HOME=", 5) != 0)
+            *last++ = *entry;
+    struct spawn request = {
+        .uid = server->user,
+        .gid = server->user,
+        .directory = "/",
+        .user = "",
+        .arguments = server->arguments,
+        .environment = environment,
+        .passes_socket = true,
+        .socket = server->socket.fd,
+    };
+    uint32_t stage;
+    server->program = program->id;
+    int error = spawn(program, &request, &stage);
+    free(environment);
+    if (error != 0)
+        program_failed(program, stage, error);
+    else
+        // The server accepts.
+        watch_want(&server->socket, 0);
+}
+
+void activation_ended(uint32_t program, bool failed)
+{
+    for (struct server *server = servers; server < servers + server_count; server++) {
+        if (server->program != program)
+            continue;
+        server->program = 0;
+        // Who connected just before a server's orderly end is the next one's. One that failed would fail again.
+        if (failed)
+            listen_at(server);
+        else
+            watch_want(&server->socket, EPOLLIN);
+    }
+}

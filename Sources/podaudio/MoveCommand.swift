@@ -1,0 +1,35 @@
+internal import ArgumentParser
+internal import CLI
+internal import FoundationEssentials
+internal import LinuxSystem
+internal import SoundControl
+internal import SoundSinks
+internal import SystemPackage
+
+/// `podaudio move SINK`: a running pod's sound goes on at another sink.
+struct MoveCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "move", abstract: "Let a running pod's sound go on at another sink, at the very next frame.",
+        discussion: """
+            When the new sink is not there, or cannot play what plays, everything stays as it is. The choice holds until \
+            the pod is suspended or stopped.
+            """)
+
+    @Argument(help: "pulse[:SERVER][@SINK], alsa[:PCM], file:PATH.wav or null.")
+    var sink: String
+
+    @Flag(help: "Mix sound of more channels than the sink has into those that it has (ITU-R BS.775).")
+    var downmix = false
+
+    @OptionGroup var pod: PodOptions
+
+    func run() throws {
+        var spec = try parseSink(sink)
+        // The broker works in another folder.
+        if case .file(let path) = spec, path.isRelative {
+            spec = .file(FilePath(FileManager.default.currentDirectoryPath).pushing(path))
+        }
+        let (name, client) = try pod.runningBroker()
+        _ = try ask(client, .move(sink: spec.description, downmix: downmix), of: name, remedy: nil)
+    }
+}

@@ -1,0 +1,79 @@
+import Glibc
+import Pod
+import Testing
+
+/// Servers that start when somebody connects.
+@Suite(.timeLimit(.minutes(2))) struct ActivationTests {
+    /// Serves one connection, with what it knows of itself, and ends as `exit` says.
+    private func server(exit code: Int) -> String {
+        """
+        cat > /run/server <<'END'
+        #!/usr/bin/perl
+        open(my $listener, '+<&=', 3) or exit 9;
+        exit \(code) if \(code);
+        accept(my $client, $listener) or exit 9;
+        syswrite($client, join(' ', $$, $ENV{LISTEN_PID} == $$, $ENV{LISTEN_FDS}, $<, $(+0, @ARGV) . "\\n");
+        exit 0;
+        END
+        chmod 755 /run/server
+        """
+    }
+
+    /// `lines` as the pod's file of servers, without touching the machine's own /etc.
+    private func prepare(_ lines: String, and more: String) -> String {
+        """
+        mkdir /run/upper /run/work &&
+        mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work overlay /etc && mkdir /etc/mediapod
+        cat > /etc/mediapod/sockets <<'END'
+        \(lines)
+        END
+        \(more)
+        """
+    }
+
+    private let client = """
+        perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ARGV[0])) or die "refused\n"; \
+        print <S>'
+        """
+
+    @Test func aServerStartsWithTheFirstConnectionAndAgainAfterItsEnd() throws {
+        let lines = """
+            # comments, and lines that make no sense, cost nobody else anything
+            /run/nobody nobody /run/server
+            relative 1000 /run/server
+            /run/folder/socket\t1000  /run/server one two # three
+            """
+        let pod = try TestPod(.init(prepare: prepare(lines, and: server(exit: 0))))
+        var client = try pod.connect()
+        #expect(try client.list().isEmpty)
+        var processes: [Substring] = []
+        for _ in 0..<3 {
+            let outcome = try client.shell("\(self.client) /run/folder/socket")
+            let words = outcome.output.split(whereSeparator: \.isWhitespace)
+            #expect(words.dropFirst() == ["1", "1", "1000", "1000", "one", "two"], "\(outcome)")
+            processes += words.prefix(1)
+        }
+        #expect(Set(processes).count == 3)
+        let refused = try client.shell("\(self.client) /run/nobody")
+        #expect(refused.errorOutput == "refused\n")
+    }
+
+    @Test func whoWaitsForAServerThatFailsIsTurnedAway() throws {
+        let lines = "/run/bad/socket 0 /run/server\n/run/none/socket 0 /no/such/program"
+        let pod = try TestPod(.init(prepare: prepare(lines, and: server(exit: 3))))
+        var client = try pod.connect()
+        for _ in 0..<2 {
+            for socket in ["bad", "none"] {
+                let outcome = try client.shell("\(self.client) /run/\(socket)/socket")
+                #expect(outcome.output == "" && outcome.errorOutput == "", "connected, and then nothing: \(outcome)")
+            }
+        }
+    }
+
+    @Test func aFIFOInPlaceOfTheFileDoesNotHoldAnybodyUp() throws {
+        let fifo = "rm /etc/mediapod/sockets; mkfifo /etc/mediapod/sockets"
+        let pod = try TestPod(.init(prepare: prepare("", and: fifo)))
+        var client = try pod.connect()
+        #expect(try client.shell("echo here").output == "here\n")
+    }
+}
