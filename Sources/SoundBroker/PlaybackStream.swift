@@ -1,6 +1,5 @@
 internal import Glibc
 internal import LinuxSystem
-internal import Logging
 internal import SoundABI
 internal import SoundControl
 internal import SoundDSP
@@ -8,6 +7,9 @@ internal import SoundSinks
 
 /// One PCM that plays: its ring on one side, a sink's stream on the other, and the position between them.
 final class PlaybackStream: PodStream {
+    /// The most that a sink keeps ahead: with this for each of a pod's streams, a hostile one's are 128 MiB.
+    private static let maximumSinkBytes = 1 << 20
+
     private let kind: ConverterKind
     private var gain: Float = 1
     private var sinkStream: (any SinkStream)?
@@ -22,6 +24,8 @@ final class PlaybackStream: PodStream {
     private var isStarved = false
     private var isDrainAsked = false
     private var isDrained = false
+    /// Where the program's sound ended when the sink was asked to play it to its end.
+    private var drainEnd: UInt64 = 0
     private var feeds: [TapFeed] = []
     /// Frames that this stream of the sink's was given.
     private var rendered: UInt64 = 0
@@ -30,7 +34,7 @@ final class PlaybackStream: PodStream {
         didSet { feedTaps() }
     }
 
-    init(id: StreamID, program: String, kind: ConverterKind, log: Logger) {
+    init(id: StreamID, program: String, kind: ConverterKind, log: PodLog) {
         self.kind = kind
         super.init(id: id, program: program, log: log)
     }
@@ -61,7 +65,7 @@ final class PlaybackStream: PodStream {
 
     override func rewind(to position: UInt64) {
         guard let ring, let renderer, !isHeld else { return }
-        guard position >= base, position < Self.endOfTime, ring.programPosition < Self.endOfTime else {
+        guard position >= base, position < FrameRing.endOfTime, ring.programPosition < FrameRing.endOfTime else {
             return violation("a rewind to \(position)")
         }
         // What has been played in the meantime is past, whatever the program wanted.
@@ -154,7 +158,8 @@ final class PlaybackStream: PodStream {
             return
         }
         // A second beyond its buffer: servers may want more than they are told.
-        let ahead = configuration.bufferFrames * UInt64(host.rate) / UInt64(configuration.rate) + UInt64(host.rate)
+        let buffer = configuration.bufferFrames * UInt64(host.rate) / UInt64(configuration.rate)
+        let ahead = min(buffer, 2 * UInt64(host.rate)) + UInt64(host.rate)
         feeds = taps.filter { $0.fits(host) }.map {
             TapFeed($0, layout, rendered: rendered, capacity: Int(clamping: ahead))
         }
@@ -180,9 +185,13 @@ final class PlaybackStream: PodStream {
         }
         let hasSpare = configuration.bufferFrames / configuration.periodFrames >= 3
         let spare = hasSpare ? configuration.periodFrames : 0
+        // A larger buffer lies in the ring, which is the program's memory, and not in ours and the sink's.
+        let most = min(2 * Int(sinkRate), Self.maximumSinkBytes / layout.frameBytes)
+        let buffer = min(most, atSink(configuration.bufferFrames - spare))
+        let period = atSink(hasSpare ? configuration.periodFrames : configuration.periodFrames / 2)
         return SinkStreamConfiguration(
-            name: program, layout: layout, rate: sinkRate, bufferFrames: atSink(configuration.bufferFrames - spare),
-            periodFrames: atSink(hasSpare ? configuration.periodFrames : configuration.periodFrames / 2))
+            name: program, layout: layout, rate: sinkRate, bufferFrames: buffer,
+            periodFrames: min(period, max(1, buffer / 2)))
     }
 
     override func closeSinkStream() {
@@ -197,6 +206,7 @@ final class PlaybackStream: PodStream {
     private func drainIfExhausted() {
         guard state == .draining, !isHeld, !isDrainAsked, !isDrained, let ring, let sinkStream else { return }
         let end = ring.programPosition
+        drainEnd = end
         if position.wholeFrames(streamRate: rate) >= end { return drained() }
         guard renderer?.isExhausted(end: end) == true else { return }
         isDrainAsked = true
@@ -266,8 +276,9 @@ extension PlaybackStream: SinkStreamClient {
     }
 
     func drained() {
-        guard let ring, state == .draining, !isHeld else { return }
-        position = StreamPosition(frame: ring.programPosition)
+        guard state == .draining, !isHeld else { return }
+        // Not where the program says now that it ends.
+        position = StreamPosition(frame: max(drainEnd, position.frame))
         isDrained = true
         move(isDry: false)
         wakeProgram()

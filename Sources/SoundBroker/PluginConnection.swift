@@ -22,6 +22,9 @@ final class PluginConnection {
     private var mixerSerial: UInt32 = 0
     /// Something did not fit into the socket: it is told when there is room, as it is by then.
     private var isBehind = false
+    private var budget = MessageBudget()
+    /// It has said more than its budget allows: the rest waits in its socket.
+    private var isPaused = false
 
     init(_ socket: consuming OwnedDescriptor, loop: EventLoop, broker: SoundBroker) throws(Errno) {
         self.socket = socket
@@ -29,7 +32,7 @@ final class PluginConnection {
         self.broker = broker
         watch = try loop.watch(self.socket.number, for: .readable) { [weak self] readiness in
             if readiness.contains(.writable) { self?.catchUp() }
-            if readiness != .writable { self?.receive() }
+            if readiness != .writable { self?.receive(isLast: readiness.contains(.hangUp)) }
         }
     }
 
@@ -37,8 +40,10 @@ final class PluginConnection {
         if let watch { loop.remove(watch) }
     }
 
-    private func receive() {
+    /// `isLast`: the other end is gone, and there is little left.
+    private func receive(isLast: Bool) {
         for _ in 0..<Self.burst {
+            guard budget.allows() || isLast else { return pause() }
             let ended = withUnsafeTemporaryAllocation(
                 byteCount: PluginMessage.maximumBytes, alignment: 8
             ) { buffer -> Bool in
@@ -69,6 +74,7 @@ final class PluginConnection {
             }
             return violated("malformed message: \(error)")
         }
+        budget.spend(on: message)
         switch message {
         case .hello(let id, let program, let purpose):
             guard self.purpose == nil else { return violated("a second hello") }
@@ -105,7 +111,7 @@ final class PluginConnection {
         case .mixer(let mixer, let serial):
             guard purpose == .mixer else { return violated("a volume from what is no mixer") }
             mixerSerial = serial
-            broker.setMixer(mixer, from: self)
+            broker.setMixer(mixer)
         case .close:
             broker.connectionEnded(self, violation: nil)
             return false
@@ -156,9 +162,26 @@ final class PluginConnection {
     }
 
     private func setBehind(_ behind: Bool) {
-        guard behind != isBehind, let watch else { return }
+        guard behind != isBehind else { return }
         isBehind = behind
-        try? loop.change(watch, to: behind ? [.readable, .writable] : .readable)
+        listen()
+    }
+
+    private func pause() {
+        isPaused = true
+        listen()
+        broker?.resumeLater(self)
+    }
+
+    func resume() {
+        isPaused = false
+        listen()
+    }
+
+    private func listen() {
+        var interest: EventLoop.Readiness = isPaused ? [] : .readable
+        if isBehind { interest.insert(.writable) }
+        if let watch { try? loop.change(watch, to: interest) }
     }
 
     private func catchUp() {

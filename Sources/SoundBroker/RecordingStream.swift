@@ -1,6 +1,5 @@
 internal import Glibc
 internal import LinuxSystem
-internal import Logging
 internal import SoundABI
 internal import SoundControl
 internal import SoundDSP
@@ -23,7 +22,7 @@ final class RecordingStream: PodStream {
     private let converted: UnsafeMutablePointer<Float>
     private let encoded: UnsafeMutableRawPointer
 
-    init(id: StreamID, program: String, kind: ConverterKind, log: Logger) {
+    init(id: StreamID, program: String, kind: ConverterKind, log: PodLog) {
         self.kind = kind
         let samples = Self.chunk * 8
         decoded = .allocate(capacity: samples)
