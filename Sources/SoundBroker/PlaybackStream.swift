@@ -80,9 +80,11 @@ final class PlaybackStream: PodStream {
 
     /// What the sink was given is void: takes it back by stopping exactly, and renders anew.
     private func startOver() {
+        let stopped = sinkStream
         stopSinkStream { [self] in
-            // None where the stream is being held meanwhile.
-            if let sink { use(sink) }
+            // No sink where the stream is being held meanwhile; another stream, or none, where it was closed: whoever did
+            // that says how it goes on.
+            if let sink, stopped === sinkStream { use(sink) }
         }
     }
 
@@ -139,8 +141,8 @@ final class PlaybackStream: PodStream {
                     source: .init(format: format, channelMap: channelMap, rate: configuration.rate), layout: layout,
                     sinkRate: host.rate, position: position, base: base, kind: kind)
             } catch {
-                obstacle = "there is no memory for a rate converter"
-                log.error("stream \(id) of \(program): no memory for a rate converter; it stays silent")
+                obstacle = "its rate cannot be converted: \(error)"
+                log.error("stream \(id) of \(program): its rate cannot be converted: \(error); it stays silent")
                 return
             }
         }
@@ -191,13 +193,17 @@ final class PlaybackStream: PodStream {
         let period = atSink(hasSpare ? configuration.periodFrames : configuration.periodFrames / 2)
         return SinkStreamConfiguration(
             name: program, layout: layout, rate: sinkRate, bufferFrames: buffer,
-            periodFrames: min(period, max(1, buffer / 2)))
+            // A server does for one client's sake what every other has to live with: not more than a thousand times a
+            // second.
+            periodFrames: min(max(period, Int(sinkRate) / 1000), max(1, buffer / 2)))
     }
 
     override func closeSinkStream() {
-        isHeld = false
-        sinkStream?.close()
+        // What waits for it to stop hears of that now, with the renderer still there to say how far it came.
+        let closed = sinkStream
         sinkStream = nil
+        closed?.close()
+        isHeld = false
         renderer = nil
         feeds = []
         ring?.stopAsking()
@@ -209,6 +215,8 @@ final class PlaybackStream: PodStream {
         drainEnd = end
         if position.wholeFrames(streamRate: rate) >= end { return drained() }
         guard renderer?.isExhausted(end: end) == true else { return }
+        // The program went back just before, and nothing comes any more to take the place of what was there.
+        if sinkStream.hasVoidFrames { return startOver() }
         isDrainAsked = true
         sinkStream.drain()
     }
@@ -255,7 +263,7 @@ extension PlaybackStream: SinkStreamClient {
                 into: target + bytes, count: frames - done, end: end, isLast: state == .draining)
             if done == frames || state == .draining { return done }
             let now = ring.askForFrames()
-            if now == end { return done }
+            if now <= end { return done }
             end = now
         }
     }

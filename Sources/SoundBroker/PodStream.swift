@@ -83,6 +83,7 @@ class PodStream {
         self.format = format
         self.channelMap = channelMap
         self.ring = ring
+        self.wake.take()?.closeElsewhere()
         self.wake = consume wake
         state = .setup
         adopt(record)
@@ -196,7 +197,7 @@ class PodStream {
         onLost = nil
         closeSinkStream()
         ring = nil
-        wake = nil
+        wake.take()?.closeElsewhere()
     }
 
     func violation(_ reason: String) {

@@ -76,7 +76,7 @@ final class RecordingStream: PodStream {
                 converter = try kind.make(
                     ratio: RateRatio(from: source.rate, to: configuration.rate), channels: channelMap.channels)
             } catch {
-                obstacle = "there is no memory for a rate converter"
+                obstacle = "its rate cannot be converted: \(error)"
                 return
             }
             layout = SampleLayout(format: .float32, channelMap: channelMap)
@@ -93,9 +93,10 @@ final class RecordingStream: PodStream {
     }
 
     override func closeSinkStream() {
-        isHeld = false
         capture?.close()
         capture = nil
+        // After it: what waits for the capture to stop hears of that when it is closed, and holds the stream.
+        isHeld = false
         converter = nil
     }
 

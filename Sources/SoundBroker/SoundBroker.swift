@@ -79,6 +79,8 @@ public final class SoundBroker {
     private var signals: TerminationSignals?
     var endTimer: LoopTimer?
     var errandTimer: LoopTimer?
+    /// Runs while a sink is asked to stop.
+    var holdTimer: LoopTimer?
     private var memoryTimer: LoopTimer?
     private var mixerTimer: LoopTimer?
     private var pauseTimer: LoopTimer?
@@ -141,6 +143,8 @@ public final class SoundBroker {
         pauseTimer = try LoopTimer(on: loop) { [weak self] in self?.resumePaused() }
         sink = try makeSink(sinkSpec)
         if let sink { sinkStateChanged(sink) }
+        // What the records say counts for a broker after this one, too.
+        if memory == nil { saveMemory() }
     }
 
     /// Runs until `quit`.
@@ -227,7 +231,7 @@ public final class SoundBroker {
         memoryTimer?.set(nanoseconds: 50_000_000)
     }
 
-    private func saveMemory() {
+    func saveMemory() {
         guard let path = configuration.memory else { return }
         let memory = BrokerMemory(sink: sinkSpec.description, downmix: mayDownmix, policy: policy, mixer: mixer)
         do { try memory.write(path) } catch { log.error("cannot write \(path): \(error)") }

@@ -55,6 +55,8 @@ final class MixedStream: SinkStream {
 
     func rewind(_ frames: UInt64) -> Bool { false }
 
+    var hasVoidFrames: Bool { false }
+
     func drain() {
         guard !isStopped else { return }
         isDraining = true

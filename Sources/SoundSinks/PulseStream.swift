@@ -100,6 +100,8 @@ final class PulseStream: SinkStream {
         return true
     }
 
+    var hasVoidFrames: Bool { rewound > 0 }
+
     /// Bytes at the server that the next write takes the place of.
     private var rewound: UInt64 = 0
 

@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "noninterleaved", "mapped", "mapped-noninterleaved", "polled", "starts", "wakes", "pauses", "rewinds",
+        "noninterleaved", "mapped", "mapped-noninterleaved", "polled", "starts", "wakes", "pauses", "rewinds", "rewinds-to-drain",
         "forwards",
         "runs-dry", "runs-on", "is-smooth",
     ])

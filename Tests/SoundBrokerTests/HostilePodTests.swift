@@ -43,6 +43,7 @@ import Testing
                 "unusable ring: memory(Operation not permitted)", "unusable ring: memory(Invalid argument)",
                 "unusable ring: header", "configured without its two descriptors", "too long a message",
             ]),
+        Harm(mode: "linger", reasons: ["unusable ring"]),
         Harm(mode: "wake"),
         Harm(mode: "deaf"),
         Harm(mode: "flood", reasons: ["lines about the pod were left out here"]),

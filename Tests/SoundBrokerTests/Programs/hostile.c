@@ -5,6 +5,7 @@
 // Ends with 0 when it has done all it could; a broker that closes the connection is what it expects.
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -438,6 +439,49 @@ static void flood(void) {
     for (int i = 0; i < 4; i++) let_go(&streams[i]);
 }
 
+// A TCP socket that is full, and that a close waits a minute for; only the kernel's queue has it afterwards.
+static int lingering_socket(int *peer) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t bytes = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(bind(listener, (struct sockaddr *)&address, bytes) == 0 && listen(listener, 1) == 0, "listen");
+    must(getsockname(listener, (struct sockaddr *)&address, &bytes) == 0, "getsockname");
+    must(connect(client, (struct sockaddr *)&address, bytes) == 0, "connect");
+    *peer = accept(listener, NULL, NULL);
+    must(*peer >= 0, "accept");
+    close(listener);
+    static const char junk[65536];
+    while (send(client, junk, sizeof junk, MSG_DONTWAIT) > 0) {}
+    const struct linger linger = {.l_onoff = 1, .l_linger = 60};
+    must(setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0, "linger");
+    return client;
+}
+
+// Hands over what is slow to close: with a message that wants no descriptors, as the wake socket, and in a queue that
+// is never read.
+static void linger_on(void) {
+    struct stream stream = open_stream(SOUND_PLAYBACK, 44100, 44100);
+    int peers[6];
+    for (int i = 0; i < 2; i++) {
+        const int slow = lingering_socket(&peers[i]);
+        struct sound_header kick = header_of(SOUND_KICK, sizeof kick);
+        send_all(stream.socket, &kick, sizeof kick, &slow, 1);
+        close(slow);
+    }
+    for (int i = 2; i < 4; i++) {
+        struct stream other;
+        must(connect_to_broker(&other, SOUND_PLAYBACK), "connect");
+        const int fds[2] = {lingering_socket(&peers[i]), lingering_socket(&peers[i + 2])};
+        struct sound_configure message = configuration(&stream, 44100);
+        send_all(other.socket, &message, sizeof message, fds, 2);
+        close(fds[0]);
+        close(fds[1]);
+        ends(other.socket);
+        close(other.socket);
+    }
+    let_go(&stream);
+}
+
 int main(int count, char **arguments) {
     static const struct {
         const char *name;
@@ -445,6 +489,7 @@ int main(int count, char **arguments) {
     } modes[] = {
         {"wild", be_wild}, {"afar", come_from_afar}, {"memory", offer_bad_memory},
         {"wake", sleep_on}, {"deaf", be_deaf}, {"thousand", be_a_thousand}, {"flood", flood},
+        {"linger", linger_on},
     };
     if (count < 3) return 2;
     socket_path = arguments[1];
