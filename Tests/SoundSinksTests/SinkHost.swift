@@ -97,7 +97,7 @@ final class SinkHost: SinkObserver {
     }
 
     /// Lets the sink work until `condition` holds.
-    func run(_ what: String, until condition: () throws -> Bool) throws {
+    func run(_ what: @autoclosure () -> String, until condition: () throws -> Bool) throws {
         let deadline = MonotonicClock.nanoseconds + 60_000_000_000
         var failure: (any Error)?
         try pulseLoop.run {
@@ -109,7 +109,7 @@ final class SinkHost: SinkObserver {
             }
         }
         if let failure { throw failure }
-        guard try condition() else { throw Failure(what, "not within 60 s") }
+        guard try condition() else { throw Failure(what(), "not within 60 s") }
     }
 
     /// The server's end, as when a device is unplugged.
