@@ -114,7 +114,8 @@ private struct SinkReport: Decodable {
         do {
             let output = try Pipeline.output(
                 of: Command(
-                    program.string, [
+                    program.string,
+                    [
                         "sink", "--sound", sound.specification, "--format", "json", "--user",
                         "\(sound.userID):\(sound.groupID)",
                     ], name: "podaudio",

@@ -31,9 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "noninterleaved", "mapped", "mapped-noninterleaved", "polled", "starts", "wakes", "pauses", "rewinds", "rewinds-to-drain",
-        "forwards",
-        "runs-dry", "runs-on", "is-smooth",
+        "noninterleaved", "mapped", "mapped-noninterleaved", "polled", "starts", "wakes", "pauses", "rewinds",
+        "rewinds-to-drain", "forwards", "runs-dry", "runs-on", "is-smooth",
     ])
     func isKeptAndEveryFrameIsHeardOnce(what: String) throws {
         let (comparison, _, _) = try heard(what)
