@@ -134,7 +134,9 @@ class PodStream {
     func trigger(_ state: TriggerState, epoch: UInt32, base: UInt64) {
         guard let ring else { return violation("triggered before it was configured") }
         let program = ring.programPosition
-        guard base <= program, program < FrameRing.endOfTime else { return violation("a run from \(base) to \(program)") }
+        guard base <= program, program < FrameRing.endOfTime else {
+            return violation("a run from \(base) to \(program)")
+        }
         if epoch != self.epoch {
             // A new run: nothing of the old one is to be heard any more.
             closeSinkStream()
