@@ -28,6 +28,9 @@ packages=(
     gnuplot-nox jq shellcheck
 )
 
+# shellcheck source=scripts/pipewire-alsa.sh
+source "$here/pipewire-alsa.sh"
+
 say() { printf 'setup: %s\n' "$*"; }
 die() {
     printf 'setup: %s\n' "$*" >&2
@@ -302,4 +305,5 @@ if [[ -z $(missing_packages "${packages[@]}") ]]; then
 else
     install_packages "${packages[@]}"
 fi
+install_pipewire_alsa
 install_criu

@@ -12,4 +12,8 @@ public protocol LabSoundServer: AnyObject {
     var format: String { get }
     /// For `--sound pulse:…` and PULSE_SERVER.
     var address: String { get }
+    /// Its processes.
+    var pids: [Int32] { get }
+    /// Its end, as when a host's sound server crashes.
+    func kill()
 }

@@ -40,8 +40,15 @@ public final class PipeWireServer: LabSoundServer {
         }
     }
 
-    deinit {
-        while let last = processes.popLast() { last.kill() }
+    deinit { kill() }
+
+    public var pids: [Int32] { processes.map(\.pid) }
+
+    public func kill() {
+        while let last = processes.popLast() {
+            last.kill()
+            last.wait()
+        }
     }
 
     public var address: String { "unix:\(folder.appending("pulse/native").string)" }

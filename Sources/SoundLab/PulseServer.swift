@@ -75,7 +75,8 @@ public final class PulseServer: LabSoundServer {
 
     public var pid: Int32 { process.pid }
 
-    /// Its end, as when a host's sound server crashes.
+    public var pids: [Int32] { [pid] }
+
     public func kill() {
         process.kill()
         process.wait()

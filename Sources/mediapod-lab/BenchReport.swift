@@ -36,15 +36,15 @@ struct BenchFigure: Encodable {
 
     /// Counts of something bad, which may be none at all: to be no more than the peer's. The ratio is 1 where both are
     /// none, and the count itself where only the peer's is.
-    init(countOf name: String, ours: [Double], peer: [Double], peerName: String) {
+    init(countOf name: String, ours: [Double], peer: [Double], peerName: String, hasGoal: Bool = true) {
         self.name = name
         unit = "median of rounds"
         self.ours = ours.median
         self.peer = peer.median
         self.peerName = peerName
         ratio = self.peer > 0 ? self.ours / self.peer : max(1, self.ours)
-        goal = 1
-        met = self.ours <= self.peer
+        goal = hasGoal ? 1 : nil
+        met = hasGoal ? self.ours <= self.peer : nil
     }
 
     /// A figure that was measured once, such as a level in dB, which has no ratio worth a goal.

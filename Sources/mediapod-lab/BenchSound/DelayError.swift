@@ -6,30 +6,28 @@ internal import SystemPackage
 
 /// What `snd_pcm_delay` says of a frame that is written, against the moment at which it is heard.
 struct DelayError {
+    let server: BenchServer
     let tries: Int
 
     private static let period = 2400
     private static let buffer = 9600
 
     func measure() throws -> [BenchFigure] {
-        let stage = try SoundStage()
+        let stage = try SoundStage(at: server)
         setenv("ALSA_CONFIG_PATH", stage.configurationPath, 1)
         calsa_be_quiet()
-        var ours: [Double] = []
-        var peer: [Double] = []
+        var contest = Contest(at: server)
         for index in 1...tries {
-            say("the delay of an impulse, \(index) of \(tries)")
-            ours.append(try error(SoundStage.ours, on: stage))
-            peer.append(try error(SoundStage.peer, on: stage))
+            say(server.name("the delay of an impulse, \(index) of \(tries)"))
+            try contest.round { pcm in try error(pcm, on: stage) }
         }
         let period = Double(Self.period) / Double(SoundStage.rate) * 1000
+        let name = "snd_pcm_delay's error"
         return [
             BenchFigure(
-                "snd_pcm_delay's error", unit: "ms", ours: ours, peer: ours.map { _ in period },
-                peerName: "a period", goal: 1),
-            BenchFigure(
-                "snd_pcm_delay's error", unit: "ms", ours: ours, peer: peer, peerName: SoundStage.peerName, goal: nil),
-        ]
+                server.name(name), unit: "ms", ours: contest.ours, peer: contest.ours.map { _ in period },
+                peerName: "a period", goal: 1)
+        ] + contest.figures(name, unit: "ms", goal: nil)
     }
 
     /// ms between what was said and what was heard, without a sign.

@@ -33,12 +33,12 @@ struct PodCPU {
             broker.append(server)
             let before = CPUTime.ofChildren
             let log = folder.appending("peer.log")
-            guard try stage.play(SoundStage.peer, sound, log: log).wait().isSuccess else {
+            guard try stage.play(BenchPeer.pulse.id, sound, log: log).wait().isSuccess else {
                 throw Failure("the peer", "aplay failed", remedy: "see \(log.string)")
             }
             peer.append(perSecond(CPUTime.ofChildren - before))
         }
-        let peerName = "\(SoundStage.peerName), client"
+        let peerName = "\(BenchPeer.pulse.name), client"
         return [
             BenchFigure(
                 "48 kHz stereo in a pod, CPU of pod and broker", unit: "ms per s played",

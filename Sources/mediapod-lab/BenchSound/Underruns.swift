@@ -6,28 +6,30 @@ internal import SystemPackage
 
 /// How often buffers of each size run dry, as aplay is told.
 struct Underruns {
+    let server: BenchServer
     let rounds: Int
     let seconds: Int
 
-    /// ms
-    private static let buffers = [20, 40, 100, 200, 500, 1000, 2000]
+    /// ms; of the usual sizes three at the second server, for the time it takes.
+    private var buffers: [Int] {
+        switch server.kind {
+        case .pulseAudio: [20, 40, 100, 200, 500, 1000, 2000]
+        case .pipeWire: [40, 200, 2000]
+        }
+    }
 
     func measure() throws -> [BenchFigure] {
-        let stage = try SoundStage()
+        let stage = try SoundStage(at: server)
         let sound = try stage.noise(seconds: seconds)
-        var ours: [Int: [Double]] = [:]
-        var peer: [Int: [Double]] = [:]
+        var contests = buffers.map { _ in Contest(at: server) }
         for round in 1...rounds {
-            for buffer in Self.buffers {
-                say("underruns with a buffer of \(buffer) ms, round \(round) of \(rounds)")
-                ours[buffer, default: []].append(try count(SoundStage.ours, buffer, sound, on: stage))
-                peer[buffer, default: []].append(try count(SoundStage.peer, buffer, sound, on: stage))
+            for (index, buffer) in buffers.enumerated() {
+                say(server.name("underruns with a buffer of \(buffer) ms, round \(round) of \(rounds)"))
+                try contests[index].round { pcm in try count(pcm, buffer, sound, on: stage) }
             }
         }
-        return Self.buffers.map { buffer in
-            BenchFigure(
-                countOf: "xruns in \(seconds) s with a buffer of \(buffer) ms", ours: ours[buffer] ?? [],
-                peer: peer[buffer] ?? [], peerName: SoundStage.peerName)
+        return zip(buffers, contests).flatMap { buffer, contest in
+            contest.counts("xruns in \(seconds) s with a buffer of \(buffer) ms")
         }
     }
 
