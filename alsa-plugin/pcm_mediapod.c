@@ -105,9 +105,8 @@ static int mediapod_stop(snd_pcm_ioplug_t *io) {
 static int mediapod_pause(snd_pcm_ioplug_t *io, int enable) {
     struct mediapod_pcm *pcm = io->private_data;
     if (!pcm_is_usable(pcm)) return -ENODEV;
-    // What is read from now on is no measure of the time that passes in between.
+    // The time that passes in between moves nothing.
     pcm->reported_ns = now_ns();
-    pcm->reported_hw = pcm->hw > pcm->reported_hw ? pcm->hw : pcm->reported_hw;
     link_trigger(&pcm->link, enable ? SOUND_STATE_PAUSED : SOUND_STATE_RUNNING, pcm->epoch, pcm->base);
     return 0;
 }
@@ -204,6 +203,9 @@ static int mediapod_drain(snd_pcm_ioplug_t *io) {
     if (!pcm_is_usable(pcm)) return -ENODEV;
     // What was captured stays to be read: alsa-lib stops the stream, and nothing has to be waited for.
     if (!pcm_plays(pcm)) return 0;
+    // alsa-lib has moved nothing but its own pointer when the program went back just before.
+    follow_appl(pcm);
+    publish_appl(pcm);
     link_trigger(&pcm->link, SOUND_STATE_DRAINING, pcm->epoch, pcm->base);
     for (;;) {
         link_clear_wake(&pcm->link);

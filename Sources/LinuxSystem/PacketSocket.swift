@@ -14,21 +14,32 @@ public enum PacketSocket {
         case closed(Errno?)
     }
 
-    /// Descriptors that came with a message; those not taken are closed.
+    /// Descriptors that came with a message; those not taken are closed, on another thread: nobody knows what they are.
     public struct ReceivedDescriptors: ~Copyable {
-        private var first: OwnedDescriptor?
-        private var second: OwnedDescriptor?
+        private var first: Int32
+        private var second: Int32
         public let count: Int
 
         fileprivate init(_ numbers: [Int32]) {
             count = numbers.count
-            first = numbers.isEmpty ? nil : OwnedDescriptor(adopting: numbers[0])
-            second = numbers.count < 2 ? nil : OwnedDescriptor(adopting: numbers[1])
-            for number in numbers.dropFirst(2) { close(number) }
+            first = numbers.first ?? -1
+            second = numbers.count < 2 ? -1 : numbers[1]
+            for number in numbers.dropFirst(2) { LateCloser.close(number) }
         }
 
-        public mutating func takeFirst() -> OwnedDescriptor? { first.take() }
-        public mutating func takeSecond() -> OwnedDescriptor? { second.take() }
+        deinit {
+            for number in [first, second] where number >= 0 { LateCloser.close(number) }
+        }
+
+        public mutating func takeFirst() -> OwnedDescriptor? { Self.take(&first) }
+        public mutating func takeSecond() -> OwnedDescriptor? { Self.take(&second) }
+
+        private static func take(_ number: inout Int32) -> OwnedDescriptor? {
+            guard number >= 0 else { return nil }
+            let taken = number
+            number = -1
+            return OwnedDescriptor(adopting: taken)
+        }
     }
 
     /// Takes the next message without waiting.

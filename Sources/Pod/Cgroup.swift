@@ -9,15 +9,24 @@ public struct Cgroup: Sendable {
 
     /// - Parameter path: below the hierarchies' roots, `/mediapod/NAME`.
     public init(path: String) {
+        self.init(path: path, mounts: (try? Files.text("/proc/self/mountinfo")) ?? "")
+    }
+
+    /// The first mount of a hierarchy counts: a CRIU that dumps another pod at this moment mounts it again for an instant
+    /// (`.criu.cgmounts.…`), and what is found there is gone at once.
+    package init(path: String, mounts: String) {
         var folders: [String: FilePath] = [:]
         // "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS... - TYPE SOURCE SUPEROPTIONS"
-        for line in ((try? Files.text("/proc/self/mountinfo")) ?? "").split(separator: "\n") {
+        for line in mounts.split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, fields.count > 5 else { continue }
             let place = FilePath(String(fields[4])).appending(String(path.drop { $0 == "/" }))
             switch fields[dash + 1] {
-            case "cgroup2": folders[""] = place
-            case "cgroup": for name in fields[dash + 3].split(separator: ",") { folders[String(name)] = place }
+            case "cgroup2": folders[""] = folders[""] ?? place
+            case "cgroup":
+                for name in fields[dash + 3].split(separator: ",").map(String.init) {
+                    folders[name] = folders[name] ?? place
+                }
             default: break
             }
         }

@@ -114,7 +114,11 @@ private struct SinkReport: Decodable {
         do {
             let output = try Pipeline.output(
                 of: Command(
-                    program.string, ["sink", "--sound", sound.specification, "--format", "json"], name: "podaudio",
+                    program.string,
+                    [
+                        "sink", "--sound", sound.specification, "--format", "json", "--user",
+                        "\(sound.userID):\(sound.groupID)",
+                    ], name: "podaudio",
                     environment: Launch.plainEnvironment + sound.environment))
             return try JSONText.decode(SinkReport.self, from: output).sink
         } catch let failure as Failure {

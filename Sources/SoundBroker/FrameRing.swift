@@ -8,6 +8,8 @@ final class FrameRing {
     private let memory: SealedMemory
     let frames: UInt64
     let frameBytes: Int
+    /// Of memory that it takes.
+    var byteCount: Int { memory.byteCount }
 
     enum Unusable: Error {
         case size
@@ -32,11 +34,15 @@ final class FrameRing {
     // Opaque: Swift does not know types that are aligned to a cache line.
     private var header: OpaquePointer { OpaquePointer(memory.base) }
 
-    /// How far the program wrote, or read, unchecked. RT safe.
-    var programPosition: UInt64 { sound_ring_appl(header) }
+    /// Positions stay below this, so that no sum of theirs overflows, nor does one in frames of any sink: 11,000 years at
+    /// 192 kHz.
+    static let endOfTime: UInt64 = 1 << 56
+
+    /// How far the program wrote, or read: any number up to `endOfTime`, and another one each time. RT safe.
+    var programPosition: UInt64 { min(sound_ring_appl(header), Self.endOfTime) }
 
     /// Asks for a KICK when frames come; how far it wrote after asking. RT safe.
-    func askForFrames() -> UInt64 { sound_ring_set_hungry(header) }
+    func askForFrames() -> UInt64 { min(sound_ring_set_hungry(header), Self.endOfTime) }
 
     func stopAsking() { sound_ring_clear_hungry(header) }
 

@@ -1,6 +1,5 @@
 internal import Glibc
 internal import LinuxSystem
-internal import Logging
 internal import SoundABI
 internal import SoundControl
 internal import SoundDSP
@@ -8,6 +7,9 @@ internal import SoundSinks
 
 /// One PCM that plays: its ring on one side, a sink's stream on the other, and the position between them.
 final class PlaybackStream: PodStream {
+    /// The most that a sink keeps ahead: with this for each of a pod's streams, a hostile one's are 128 MiB.
+    private static let maximumSinkBytes = 1 << 20
+
     private let kind: ConverterKind
     private var gain: Float = 1
     private var sinkStream: (any SinkStream)?
@@ -22,6 +24,8 @@ final class PlaybackStream: PodStream {
     private var isStarved = false
     private var isDrainAsked = false
     private var isDrained = false
+    /// Where the program's sound ended when the sink was asked to play it to its end.
+    private var drainEnd: UInt64 = 0
     private var feeds: [TapFeed] = []
     /// Frames that this stream of the sink's was given.
     private var rendered: UInt64 = 0
@@ -30,7 +34,7 @@ final class PlaybackStream: PodStream {
         didSet { feedTaps() }
     }
 
-    init(id: StreamID, program: String, kind: ConverterKind, log: Logger) {
+    init(id: StreamID, program: String, kind: ConverterKind, log: PodLog) {
         self.kind = kind
         super.init(id: id, program: program, log: log)
     }
@@ -61,7 +65,7 @@ final class PlaybackStream: PodStream {
 
     override func rewind(to position: UInt64) {
         guard let ring, let renderer, !isHeld else { return }
-        guard position >= base, position < Self.endOfTime, ring.programPosition < Self.endOfTime else {
+        guard position >= base, position < FrameRing.endOfTime, ring.programPosition < FrameRing.endOfTime else {
             return violation("a rewind to \(position)")
         }
         // What has been played in the meantime is past, whatever the program wanted.
@@ -76,9 +80,11 @@ final class PlaybackStream: PodStream {
 
     /// What the sink was given is void: takes it back by stopping exactly, and renders anew.
     private func startOver() {
+        let stopped = sinkStream
         stopSinkStream { [self] in
-            // None where the stream is being held meanwhile.
-            if let sink { use(sink) }
+            // No sink where the stream is being held meanwhile; another stream, or none, where it was closed: whoever did
+            // that says how it goes on.
+            if let sink, stopped === sinkStream { use(sink) }
         }
     }
 
@@ -135,8 +141,8 @@ final class PlaybackStream: PodStream {
                     source: .init(format: format, channelMap: channelMap, rate: configuration.rate), layout: layout,
                     sinkRate: host.rate, position: position, base: base, kind: kind)
             } catch {
-                obstacle = "there is no memory for a rate converter"
-                log.error("stream \(id) of \(program): no memory for a rate converter; it stays silent")
+                obstacle = "its rate cannot be converted: \(error)"
+                log.error("stream \(id) of \(program): its rate cannot be converted: \(error); it stays silent")
                 return
             }
         }
@@ -154,7 +160,8 @@ final class PlaybackStream: PodStream {
             return
         }
         // A second beyond its buffer: servers may want more than they are told.
-        let ahead = configuration.bufferFrames * UInt64(host.rate) / UInt64(configuration.rate) + UInt64(host.rate)
+        let buffer = configuration.bufferFrames * UInt64(host.rate) / UInt64(configuration.rate)
+        let ahead = min(buffer, 2 * UInt64(host.rate)) + UInt64(host.rate)
         feeds = taps.filter { $0.fits(host) }.map {
             TapFeed($0, layout, rendered: rendered, capacity: Int(clamping: ahead))
         }
@@ -180,15 +187,23 @@ final class PlaybackStream: PodStream {
         }
         let hasSpare = configuration.bufferFrames / configuration.periodFrames >= 3
         let spare = hasSpare ? configuration.periodFrames : 0
+        // A larger buffer lies in the ring, which is the program's memory, and not in ours and the sink's.
+        let most = min(2 * Int(sinkRate), Self.maximumSinkBytes / layout.frameBytes)
+        let buffer = min(most, atSink(configuration.bufferFrames - spare))
+        let period = atSink(hasSpare ? configuration.periodFrames : configuration.periodFrames / 2)
         return SinkStreamConfiguration(
-            name: program, layout: layout, rate: sinkRate, bufferFrames: atSink(configuration.bufferFrames - spare),
-            periodFrames: atSink(hasSpare ? configuration.periodFrames : configuration.periodFrames / 2))
+            name: program, layout: layout, rate: sinkRate, bufferFrames: buffer,
+            // A server does for one client's sake what every other has to live with: not more than a thousand times a
+            // second.
+            periodFrames: min(max(period, Int(sinkRate) / 1000), max(1, buffer / 2)))
     }
 
     override func closeSinkStream() {
-        isHeld = false
-        sinkStream?.close()
+        // What waits for it to stop hears of that now, with the renderer still there to say how far it came.
+        let closed = sinkStream
         sinkStream = nil
+        closed?.close()
+        isHeld = false
         renderer = nil
         feeds = []
         ring?.stopAsking()
@@ -197,8 +212,11 @@ final class PlaybackStream: PodStream {
     private func drainIfExhausted() {
         guard state == .draining, !isHeld, !isDrainAsked, !isDrained, let ring, let sinkStream else { return }
         let end = ring.programPosition
+        drainEnd = end
         if position.wholeFrames(streamRate: rate) >= end { return drained() }
         guard renderer?.isExhausted(end: end) == true else { return }
+        // The program went back just before, and nothing comes any more to take the place of what was there.
+        if sinkStream.hasVoidFrames { return startOver() }
         isDrainAsked = true
         sinkStream.drain()
     }
@@ -245,7 +263,7 @@ extension PlaybackStream: SinkStreamClient {
                 into: target + bytes, count: frames - done, end: end, isLast: state == .draining)
             if done == frames || state == .draining { return done }
             let now = ring.askForFrames()
-            if now == end { return done }
+            if now <= end { return done }
             end = now
         }
     }
@@ -266,8 +284,9 @@ extension PlaybackStream: SinkStreamClient {
     }
 
     func drained() {
-        guard let ring, state == .draining, !isHeld else { return }
-        position = StreamPosition(frame: ring.programPosition)
+        guard state == .draining, !isHeld else { return }
+        // Not where the program says now that it ends.
+        position = StreamPosition(frame: max(drainEnd, position.frame))
         isDrained = true
         move(isDry: false)
         wakeProgram()

@@ -10,7 +10,8 @@ final class PluginConnection {
     /// Messages taken before other connections get their turn.
     private static let burst = 16
 
-    private let socket: OwnedDescriptor
+    /// Owned from `init` to `deinit`, and closed elsewhere: in its queue there may be anything.
+    private let socket: Int32
     private let loop: EventLoop
     private var watch: EventLoop.Watch?
     private weak var broker: SoundBroker?
@@ -22,27 +23,33 @@ final class PluginConnection {
     private var mixerSerial: UInt32 = 0
     /// Something did not fit into the socket: it is told when there is room, as it is by then.
     private var isBehind = false
+    private var budget = MessageBudget()
+    /// It has said more than its budget allows: the rest waits in its socket.
+    private var isPaused = false
 
     init(_ socket: consuming OwnedDescriptor, loop: EventLoop, broker: SoundBroker) throws(Errno) {
-        self.socket = socket
+        self.socket = socket.release()
         self.loop = loop
         self.broker = broker
-        watch = try loop.watch(self.socket.number, for: .readable) { [weak self] readiness in
+        watch = try loop.watch(self.socket, for: .readable) { [weak self] readiness in
             if readiness.contains(.writable) { self?.catchUp() }
-            if readiness != .writable { self?.receive() }
+            if readiness != .writable { self?.receive(isLast: readiness.contains(.hangUp)) }
         }
     }
 
     deinit {
         if let watch { loop.remove(watch) }
+        OwnedDescriptor(adopting: socket).closeElsewhere()
     }
 
-    private func receive() {
+    /// `isLast`: the other end is gone, and there is little left.
+    private func receive(isLast: Bool) {
         for _ in 0..<Self.burst {
+            guard budget.allows() || isLast else { return pause() }
             let ended = withUnsafeTemporaryAllocation(
                 byteCount: PluginMessage.maximumBytes, alignment: 8
             ) { buffer -> Bool in
-                switch PacketSocket.receive(from: socket.number, into: buffer) {
+                switch PacketSocket.receive(from: socket, into: buffer) {
                 case .nothing: return true
                 case .closed(let error):
                     broker?.connectionEnded(self, violation: error == .messageTooLong ? "too long a message" : nil)
@@ -57,9 +64,10 @@ final class PluginConnection {
 
     /// False when the connection is over.
     private func handle(
-        _ bytes: UnsafeRawBufferPointer, _ descriptors: consuming PacketSocket.ReceivedDescriptors
+        _ bytes: UnsafeRawBufferPointer, _ received: consuming PacketSocket.ReceivedDescriptors
     ) -> Bool {
         guard let broker else { return false }
+        var descriptors = received
         let message: PluginMessage
         do {
             message = try PluginMessage(bytes)
@@ -69,25 +77,24 @@ final class PluginConnection {
             }
             return violated("malformed message: \(error)")
         }
+        budget.spend(on: message)
         switch message {
         case .hello(let id, let program, let purpose):
             guard self.purpose == nil else { return violated("a second hello") }
             return hello(id, program, purpose, to: broker)
         case .configure(let configuration, let format, let map, let ringFrames):
             guard let streamID else { return violated("configured before hello") }
-            guard let memory = descriptors.takeFirst(), let wake = descriptors.takeSecond(),
-                descriptors.count == 2
-            else { return violated("configured without its two descriptors") }
-            do {
-                let ring = try FrameRing(
-                    memory, frames: ringFrames, frameBytes: Int(configuration.channels) * format.bytes)
-                if let reason = broker.configure(
-                    streamID, configuration, format, map, offer: offer, ring: ring, wake: wake)
-                {
-                    return violated(reason)
-                }
-            } catch {
-                return violated("unusable ring: \(error)")
+            guard descriptors.count == 2 else { return violated("configured without its two descriptors") }
+            let ring: FrameRing
+            switch Self.ring(&descriptors, frames: ringFrames, frameBytes: Int(configuration.channels) * format.bytes) {
+            case .success(let usable): ring = usable
+            case .failure(let error): return violated("unusable ring: \(error)")
+            }
+            guard let wake = descriptors.takeSecond() else { return violated("configured without a wake socket") }
+            if let reason = broker.configure(
+                streamID, configuration, format, map, offer: offer, ring: ring, wake: wake)
+            {
+                return violated(reason)
             }
         case .softwareParameters(let software):
             guard let stream else { return violated("sw_params before hello") }
@@ -105,12 +112,24 @@ final class PluginConnection {
         case .mixer(let mixer, let serial):
             guard purpose == .mixer else { return violated("a volume from what is no mixer") }
             mixerSerial = serial
-            broker.setMixer(mixer, from: self)
+            broker.setMixer(mixer)
         case .close:
             broker.connectionEnded(self, violation: nil)
             return false
         }
         return true
+    }
+
+    /// Maps the ring that came first, and lets go of its descriptor.
+    private static func ring(
+        _ descriptors: inout PacketSocket.ReceivedDescriptors, frames: UInt64, frameBytes: Int
+    ) -> Result<FrameRing, FrameRing.Unusable> {
+        guard let memory = descriptors.takeFirst() else { return .failure(.header) }
+        let ring = Result { () throws(FrameRing.Unusable) in
+            try FrameRing(memory, frames: frames, frameBytes: frameBytes)
+        }
+        memory.closeElsewhere()
+        return ring
     }
 
     private func hello(_ id: StreamID, _ program: String, _ purpose: PluginMessage.Purpose, to broker: SoundBroker)
@@ -150,15 +169,32 @@ final class PluginConnection {
 
     /// False when the socket is full: of a program that is stopped, or does not want to hear.
     private func send(_ message: UnsafeRawBufferPointer) -> Bool {
-        if PacketSocket.send(message, to: socket.number) { return true }
+        if PacketSocket.send(message, to: socket) { return true }
         setBehind(true)
         return false
     }
 
     private func setBehind(_ behind: Bool) {
-        guard behind != isBehind, let watch else { return }
+        guard behind != isBehind else { return }
         isBehind = behind
-        try? loop.change(watch, to: behind ? [.readable, .writable] : .readable)
+        listen()
+    }
+
+    private func pause() {
+        isPaused = true
+        listen()
+        broker?.resumeLater(self)
+    }
+
+    func resume() {
+        isPaused = false
+        listen()
+    }
+
+    private func listen() {
+        var interest: EventLoop.Readiness = isPaused ? [] : .readable
+        if isBehind { interest.insert(.writable) }
+        if let watch { try? loop.change(watch, to: interest) }
     }
 
     private func catchUp() {
@@ -195,6 +231,6 @@ final class PluginConnection {
         withUnsafeMutableBytes(of: &message.reason) { buffer in
             buffer.copyBytes(from: reason.utf8.prefix(buffer.count - 1))
         }
-        withUnsafeBytes(of: message) { _ = PacketSocket.send($0, to: socket.number) }
+        withUnsafeBytes(of: message) { _ = PacketSocket.send($0, to: socket) }
     }
 }

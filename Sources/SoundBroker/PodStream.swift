@@ -1,6 +1,5 @@
 internal import Glibc
 internal import LinuxSystem
-internal import Logging
 internal import SoundABI
 internal import SoundControl
 internal import SoundDSP
@@ -11,7 +10,7 @@ internal import SoundSinks
 class PodStream {
     let id: StreamID
     let program: String
-    let log: Logger
+    let log: PodLog
 
     private(set) var configuration: StreamConfiguration?
     private(set) var format = SampleFormat.s16
@@ -42,10 +41,10 @@ class PodStream {
     /// Called when the sink lost the stream: it wants to be told of a sink again, but not at once.
     var onLost: (() -> Void)?
 
-    /// Positions stay below this, so that no sum of theirs overflows: 700,000 years at 192 kHz.
-    static let endOfTime: UInt64 = 1 << 62
+    /// Hz: what no sink exceeds.
+    private static let fastestSink: UInt32 = 768_000
 
-    init(id: StreamID, program: String, log: Logger) {
+    init(id: StreamID, program: String, log: PodLog) {
         self.id = id
         self.program = program
         self.log = log
@@ -84,6 +83,7 @@ class PodStream {
         self.format = format
         self.channelMap = channelMap
         self.ring = ring
+        self.wake.take()?.closeElsewhere()
         self.wake = consume wake
         state = .setup
         adopt(record)
@@ -94,7 +94,7 @@ class PodStream {
     private func adopt(_ record: StreamRecord?) {
         guard let ring else { return }
         let program = ring.programPosition
-        guard program < Self.endOfTime else { return violation("a position \(program) of the program's") }
+        guard program < FrameRing.endOfTime else { return violation("a position \(program) of the program's") }
         func isPlausible(_ position: UInt64) -> Bool { self.isPlausible(position, program: program, in: ring) }
         let published = ring.published()
         if let published, let record, record.handover != 0, record.handover == published.handover,
@@ -106,8 +106,10 @@ class PodStream {
             hwPointer = published.hw
         } else if let published, isPlausible(published.played), isPlausible(published.hw) {
             epoch = published.epoch
+            // Of the phase there is no other witness: it is less than a second's frames, or nothing.
+            let isPhase = published.phase < published.sink_rate && published.sink_rate <= Self.fastestSink
             position = StreamPosition(
-                frame: published.played, phase: published.phase, rate: published.sink_rate)
+                frame: published.played, phase: isPhase ? published.phase : 0, rate: isPhase ? published.sink_rate : 0)
             hwPointer = published.hw
         } else {
             log.warning("stream \(id) of \(self.program): its positions make no sense; what was queued is skipped")
@@ -133,7 +135,9 @@ class PodStream {
     func trigger(_ state: TriggerState, epoch: UInt32, base: UInt64) {
         guard let ring else { return violation("triggered before it was configured") }
         let program = ring.programPosition
-        guard base <= program, program < Self.endOfTime else { return violation("a run from \(base) to \(program)") }
+        guard base <= program, program < FrameRing.endOfTime else {
+            return violation("a run from \(base) to \(program)")
+        }
         if epoch != self.epoch {
             // A new run: nothing of the old one is to be heard any more.
             closeSinkStream()
@@ -193,7 +197,7 @@ class PodStream {
         onLost = nil
         closeSinkStream()
         ring = nil
-        wake = nil
+        wake.take()?.closeElsewhere()
     }
 
     func violation(_ reason: String) {

@@ -1,6 +1,5 @@
 internal import Glibc
 internal import LinuxSystem
-internal import Logging
 internal import SoundABI
 internal import SoundControl
 internal import SoundDSP
@@ -23,7 +22,7 @@ final class RecordingStream: PodStream {
     private let converted: UnsafeMutablePointer<Float>
     private let encoded: UnsafeMutableRawPointer
 
-    init(id: StreamID, program: String, kind: ConverterKind, log: Logger) {
+    init(id: StreamID, program: String, kind: ConverterKind, log: PodLog) {
         self.kind = kind
         let samples = Self.chunk * 8
         decoded = .allocate(capacity: samples)
@@ -77,7 +76,7 @@ final class RecordingStream: PodStream {
                 converter = try kind.make(
                     ratio: RateRatio(from: source.rate, to: configuration.rate), channels: channelMap.channels)
             } catch {
-                obstacle = "there is no memory for a rate converter"
+                obstacle = "its rate cannot be converted: \(error)"
                 return
             }
             layout = SampleLayout(format: .float32, channelMap: channelMap)
@@ -94,9 +93,10 @@ final class RecordingStream: PodStream {
     }
 
     override func closeSinkStream() {
-        isHeld = false
         capture?.close()
         capture = nil
+        // After it: what waits for the capture to stop hears of that when it is closed, and holds the stream.
+        isHeld = false
         converter = nil
     }
 

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LinuxSystem
+internal import Logging
 internal import SoundControl
 internal import SoundDSP
 internal import SoundSinks
@@ -8,6 +9,8 @@ internal import SoundSinks
 extension SoundBroker {
     /// How long a stopped sink goes on sounding at most, ns: what a device holds that does not say how much.
     private static let longestSounding: UInt64 = 300_000_000
+    /// How long a sink may take to stop, ns: far beyond what any that is alive takes.
+    private static let longestHold: UInt64 = 3_000_000_000
 
     func handle(_ request: BrokerRequest, from connection: ControlConnection, _ answer: @escaping ControlServer.Answer)
     {
@@ -90,15 +93,32 @@ extension SoundBroker {
         holdStreams(completion)
     }
 
+    /// A sink that does not answer is not waited for: what it has played by then is told as far as it is known, and at
+    /// most that much is heard again.
     func holdStreams(_ completion: @escaping () -> Void) {
-        let held = streams.values.map { $0 }
-        var waiting = held.count + 1
-        let oneIsDone = {
-            waiting -= 1
-            if waiting == 0 { completion() }
+        var waiting: [ObjectIdentifier: PodStream] = [:]
+        for stream in streams.values { waiting[ObjectIdentifier(stream)] = stream }
+        var isDone = false
+        func finishIfAllHeld() {
+            guard waiting.isEmpty, !isDone else { return }
+            isDone = true
+            holdTimer?.cancel()
+            completion()
         }
-        for stream in held { stream.hold(completion: oneIsDone) }
-        oneIsDone()
+        holdTimer = try? LoopTimer(on: loop) { [weak self] in
+            self?.log.error("the sink does not answer; its streams stop where it last said that they were")
+            for stream in Array(waiting.values) { stream.use(nil) }
+            waiting = [:]
+            finishIfAllHeld()
+        }
+        holdTimer?.set(nanoseconds: Self.longestHold)
+        for stream in Array(waiting.values) {
+            stream.hold {
+                waiting[ObjectIdentifier(stream)] = nil
+                finishIfAllHeld()
+            }
+        }
+        finishIfAllHeld()
     }
 
     /// The pod is frozen and the streams are held: lets go of the pod, and tells what there was.
@@ -138,6 +158,7 @@ extension SoundBroker {
     }
 
     func end() {
+        saveMemory()
         for stream in streams.values { stream.close() }
         for stream in leaving { stream.close() }
         sink?.close()

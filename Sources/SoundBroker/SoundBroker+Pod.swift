@@ -1,6 +1,5 @@
 internal import Glibc
 internal import LinuxSystem
-internal import Logging
 internal import SoundControl
 internal import SoundDSP
 internal import SoundSinks
@@ -33,9 +32,11 @@ extension SoundBroker {
 
     private func accept() {
         do {
-            while listener != nil, let socket = try acceptNext() {
-                guard connections.count < Self.maximumStreams else {
-                    log.warning("a connection too many was closed: \(Self.maximumStreams) are open")
+            // A few at a time: whoever connects as fast as we close would keep us from everything else.
+            for _ in 0..<16 {
+                guard listener != nil, let socket = try acceptNext() else { return }
+                guard connections.count < Self.maximumConnections else {
+                    podLog.warning("a connection too many was closed: \(Self.maximumConnections) are open")
                     continue
                 }
                 let connection = try PluginConnection(socket, loop: loop, broker: self)
@@ -44,7 +45,7 @@ extension SoundBroker {
         } catch {
             // Out of descriptors, most likely by a greedy pod. Without a pause the listener, still readable,
             // would keep the loop from everything else.
-            log.error("cannot take a connection: \(error)")
+            podLog.error("cannot take a connection: \(error)")
             if let listenerWatch { try? loop.change(listenerWatch, to: []) }
             acceptTimer = try? LoopTimer(on: loop) { [weak self] in
                 guard let self, let listenerWatch else { return }
@@ -71,8 +72,8 @@ extension SoundBroker {
         }
         let stream: PodStream =
             purpose == .capture
-            ? RecordingStream(id: id, program: program, kind: configuration.converter, log: log)
-            : PlaybackStream(id: id, program: program, kind: configuration.converter, log: log)
+            ? RecordingStream(id: id, program: program, kind: configuration.converter, log: podLog)
+            : PlaybackStream(id: id, program: program, kind: configuration.converter, log: podLog)
         if let playback = stream as? PlaybackStream {
             playback.mayDownmix = mayDownmix
             playback.taps = Array(taps.values)
@@ -107,9 +108,13 @@ extension SoundBroker {
         guard record != nil || isAdopting || SoundCapabilities.isWithin(offer, configuration, format) else {
             return "\(asked.format) \(asked.rate) Hz \(asked.channels) channels is more than was offered"
         }
+        let others = streams.values.reduce(0) { $0 + ($1 === stream ? 0 : $1.ring?.byteCount ?? 0) }
+        guard others + ring.byteCount <= Self.maximumRingBytes else {
+            return "its ring would make all rings of the pod's more than \(Self.maximumRingBytes >> 20) MiB"
+        }
         stream.configure(configuration, format, map, ring: ring, wake: wake, record: record)
         stream.use(usableSink)
-        log.info(
+        podLog.info(
             """
             stream \(id) of \(stream.program): \(configuration.direction.rawValue), \(configuration.format) \
             \(configuration.rate) Hz, \(configuration.channelMap), period \(configuration.periodFrames), \
@@ -120,7 +125,8 @@ extension SoundBroker {
 
     func connectionEnded(_ connection: PluginConnection, violation: String?) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-        if let violation { log.warning("closed a connection from the pod: \(violation)") }
+        paused.removeAll { $0 === connection }
+        if let violation { podLog.warning("closed a connection from the pod: \(violation)") }
         if let id = connection.streamID { streams.removeValue(forKey: id)?.close() }
     }
 

@@ -43,13 +43,19 @@ public final class SoundBroker {
         }
     }
 
-    /// More than any desktop plays at once; enough memory for each is bounded by this.
-    static let maximumStreams = 256
+    /// More than any desktop plays at once, and half of what a PulseAudio sink takes, of all the host's programs.
+    static let maximumStreams = 128
+    static let maximumConnections = 256
+    /// Of all rings together: memory of the pod's, but whoever touches a page first pays for it. A stream of 192 kHz
+    /// and eight channels takes 15 MiB.
+    static let maximumRingBytes = 512 << 20
     /// Streams of before a broker's death come back within this time, ns: what they were offered then still counts.
     private static let adoptionTime: UInt64 = 30_000_000_000
 
     let configuration: Configuration
     let log: Logger
+    /// For what the pod causes.
+    let podLog: PodLog
     let loop: EventLoop
     private let sinkLoop: SinkLoop
     private let started = MonotonicClock.nanoseconds
@@ -73,7 +79,13 @@ public final class SoundBroker {
     private var signals: TerminationSignals?
     var endTimer: LoopTimer?
     var errandTimer: LoopTimer?
+    /// Runs while a sink is asked to stop.
+    var holdTimer: LoopTimer?
     private var memoryTimer: LoopTimer?
+    private var mixerTimer: LoopTimer?
+    private var pauseTimer: LoopTimer?
+    /// Connections that said too much at once.
+    var paused: [PluginConnection] = []
     /// What cannot be done while a sink is at work, and is done right after.
     var violations: [(StreamID, String)] = []
     var lostStreams: [StreamID] = []
@@ -105,6 +117,7 @@ public final class SoundBroker {
     ) throws {
         self.configuration = configuration
         self.log = log
+        podLog = PodLog(log)
         let memory = configuration.memory.flatMap(BrokerMemory.read)
         policy = memory?.policy ?? configuration.policy
         mixer = memory?.mixer ?? configuration.records?.mixer ?? MixerState()
@@ -126,8 +139,12 @@ public final class SoundBroker {
         errandTimer = try LoopTimer(on: loop) { [weak self] in self?.runErrands() }
         endTimer = try LoopTimer(on: loop) { [weak self] in self?.end() }
         memoryTimer = try LoopTimer(on: loop) { [weak self] in self?.saveMemory() }
+        mixerTimer = try LoopTimer(on: loop) { [weak self] in self?.applyMixer() }
+        pauseTimer = try LoopTimer(on: loop) { [weak self] in self?.resumePaused() }
         sink = try makeSink(sinkSpec)
         if let sink { sinkStateChanged(sink) }
+        // What the records say counts for a broker after this one, too.
+        if memory == nil { saveMemory() }
     }
 
     /// Runs until `quit`.
@@ -183,12 +200,29 @@ public final class SoundBroker {
         rememberSoon()
     }
 
-    func setMixer(_ new: MixerState, from connection: PluginConnection? = nil) {
+    func setMixer(_ new: MixerState) {
         guard new != mixer else { return }
         mixer = new
-        for stream in streams.values { stream.setMixer(new) }
-        for other in connections.values where other !== connection { other.tell(new) }
+        // Once for many: each is a command to the sound server for each stream.
+        mixerTimer?.set(nanoseconds: 5_000_000)
         rememberSoon()
+    }
+
+    private func applyMixer() {
+        for stream in streams.values { stream.setMixer(mixer) }
+        for connection in connections.values { connection.tell(mixer) }
+    }
+
+    /// Hears it again when its budget has grown.
+    func resumeLater(_ connection: PluginConnection) {
+        if paused.isEmpty { pauseTimer?.set(nanoseconds: 20_000_000) }
+        paused.append(connection)
+    }
+
+    private func resumePaused() {
+        let resumed = paused
+        paused = []
+        for connection in resumed { connection.resume() }
     }
 
     private func rememberSoon() {
@@ -197,7 +231,7 @@ public final class SoundBroker {
         memoryTimer?.set(nanoseconds: 50_000_000)
     }
 
-    private func saveMemory() {
+    func saveMemory() {
         guard let path = configuration.memory else { return }
         let memory = BrokerMemory(sink: sinkSpec.description, downmix: mayDownmix, policy: policy, mixer: mixer)
         do { try memory.write(path) } catch { log.error("cannot write \(path): \(error)") }

@@ -28,8 +28,9 @@ final class AlsaPlayback {
     private var isClosed = false
     private var isTurning = false
     private var isTurnAsked = false
-    /// Frames kept ahead.
+    /// Frames kept ahead, and between two turns.
     private var target: Int
+    private var interval: Int
     private let maximumTarget: Int
 
     /// With less than this left, silence takes the place of what does not come, frames.
@@ -43,6 +44,7 @@ final class AlsaPlayback {
         let usual = max(Int(parameters.rate) / 25, 2 * parameters.periodFrames)
         maximumTarget = min(parameters.bufferFrames, usual)
         target = maximumTarget
+        interval = parameters.periodFrames
         mixer = StreamMixer(channels: parameters.channelMap.channels, maximumFrames: maximumTarget)
         staged = .allocate(byteCount: maximumTarget * parameters.frameBytes, alignment: 16)
         waker = try AlsaWaker(pcm, on: loop) { [weak self] reason in self?.woken(reason) }
@@ -80,7 +82,11 @@ final class AlsaPlayback {
     private func streamsChanged() {
         guard !isClosed else { return }
         var wanted = maximumTarget
-        for stream in streams where stream.isRunning { wanted = min(wanted, stream.bufferFrames) }
+        interval = parameters.periodFrames
+        for stream in streams where stream.isRunning {
+            wanted = min(wanted, stream.bufferFrames)
+            interval = min(interval, stream.periodFrames)
+        }
         wanted = max(wanted, min(parameters.periodFrames, maximumTarget))
         if wanted != target {
             target = wanted
@@ -229,10 +235,11 @@ final class AlsaPlayback {
         let isFull = queued >= target
         // A device that says it is ready when it is not would be asked without end.
         let wasReady = room >= guardFrames
-        if isFull, wasReady, waker.isPollable, target >= 2 * parameters.periodFrames {
+        let isOftenEnough = interval >= parameters.periodFrames && target >= 2 * parameters.periodFrames
+        if isFull, wasReady, isOftenEnough, waker.isPollable {
             waker.waitForDevice()
         } else {
-            let frames = isFull ? target / 2 : queued - guardFrames
+            let frames = min(interval, isFull ? target / 2 : queued - guardFrames)
             let least = parameters.periodFrames / 5
             waker.wait(nanoseconds: UInt64(max(frames, least, 1)) * 1_000_000_000 / UInt64(parameters.rate))
         }

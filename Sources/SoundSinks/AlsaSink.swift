@@ -116,6 +116,7 @@ private final class DeadStream: SinkStream, CaptureStream {
     func setGain(_ gain: Float) {}
     func framesAvailable() {}
     func rewind(_ frames: UInt64) -> Bool { false }
+    var hasVoidFrames: Bool { false }
     func drain() {}
     func stop(_ completion: @escaping (UInt64) -> Void) { completion(0) }
     func stop(_ completion: @escaping () -> Void) { completion() }

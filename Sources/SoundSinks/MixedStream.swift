@@ -14,8 +14,9 @@ struct MixProgress {
 /// with the last frame that was rendered for it, and says so when that one has been heard. That is exact whatever the
 /// device knows of its own position in the meantime, and costs no more than the little that is kept ahead.
 final class MixedStream: SinkStream {
-    /// The most that shall be kept ahead, frames.
+    /// The most that shall be kept ahead, and how often it wants to be told and asked, frames.
     let bufferFrames: Int
+    let periodFrames: Int
     private weak var client: (any SinkStreamClient)?
     private let changed: () -> Void
     private let closed: (MixedStream) -> Void
@@ -33,6 +34,7 @@ final class MixedStream: SinkStream {
         closed: @escaping (MixedStream) -> Void
     ) {
         bufferFrames = configuration.bufferFrames
+        periodFrames = configuration.periodFrames
         self.client = client
         self.changed = changed
         self.closed = closed
@@ -52,6 +54,8 @@ final class MixedStream: SinkStream {
     func framesAvailable() { changed() }
 
     func rewind(_ frames: UInt64) -> Bool { false }
+
+    var hasVoidFrames: Bool { false }
 
     func drain() {
         guard !isStopped else { return }

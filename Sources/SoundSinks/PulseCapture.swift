@@ -29,10 +29,9 @@ final class PulseCapture: CaptureStream {
         let me = Unmanaged.passUnretained(self).toOpaque()
         pa_stream_set_state_callback(stream, { _, me in PulseCapture.from(me)?.stateChanged() }, me)
         pa_stream_set_read_callback(stream, { _, _, me in PulseCapture.from(me)?.deliver() }, me)
-        let frame = UInt32(frameBytes)
         var attributes = pa_buffer_attr(
             maxlength: UInt32.max, tlength: UInt32.max, prebuf: UInt32.max, minreq: UInt32.max,
-            fragsize: UInt32(clamping: configuration.periodFrames) * frame)
+            fragsize: UInt32(clamping: min(configuration.periodFrames, 1 << 20) * frameBytes))
         // Without it, a source gives what it has recorded when it likes, up to two seconds later.
         let flags = PA_STREAM_START_CORKED.rawValue | PA_STREAM_ADJUST_LATENCY.rawValue
         pa_stream_connect_record(stream, nil, &attributes, pa_stream_flags_t(flags))

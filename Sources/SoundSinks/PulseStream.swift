@@ -48,10 +48,10 @@ final class PulseStream: SinkStream {
 
         // prebuf must be at least one frame: with none, the server plays silence in place of late frames and
         // drops those when they come, and the read index counts what nobody heard.
-        let frame = UInt32(frameBytes)
+        func bytes(_ frames: Int) -> UInt32 { UInt32(clamping: frames * frameBytes) }
         var attributes = pa_buffer_attr(
-            maxlength: UInt32.max, tlength: UInt32(clamping: configuration.bufferFrames) * frame, prebuf: frame,
-            minreq: UInt32(clamping: configuration.periodFrames) * frame, fragsize: UInt32.max)
+            maxlength: UInt32.max, tlength: bytes(configuration.bufferFrames), prebuf: bytes(1),
+            minreq: bytes(configuration.periodFrames), fragsize: UInt32.max)
         // Early requests: the server asks whenever a period was read, as an ALSA device interrupts.
         let flags = PA_STREAM_START_CORKED.rawValue | PA_STREAM_EARLY_REQUESTS.rawValue
         pa_stream_connect_playback(stream, sink.sinkName, &attributes, pa_stream_flags_t(flags), nil, nil)
@@ -99,6 +99,8 @@ final class PulseStream: SinkStream {
         fill()
         return true
     }
+
+    var hasVoidFrames: Bool { rewound > 0 }
 
     /// Bytes at the server that the next write takes the place of.
     private var rewound: UInt64 = 0

@@ -102,6 +102,8 @@ public protocol SinkStream: AnyObject {
     /// The last `frames` that were rendered are void, and what comes next takes their place as far as they have not been
     /// heard. False when the sink cannot take back what it was given.
     func rewind(_ frames: UInt64) -> Bool
+    /// Whether void frames of a rewind are still there and would be heard, if nothing took their place.
+    var hasVoidFrames: Bool { get }
     /// The client has rendered its last frame: `drained()` is called when that was heard.
     func drain()
     /// Stops at once and says how many frames have been played, exactly; the rest is given back. The stream

@@ -18,6 +18,9 @@
 #define SERVER_LIMIT 8
 #define ARGUMENT_LIMIT 16
 
+/// After so many failures in a row, who waits is turned away.
+#define FAILURE_LIMIT 2
+
 static struct server {
     struct watch socket;
     struct sockaddr_un address;
@@ -25,6 +28,7 @@ static struct server {
     char *line;  // what `arguments` point into
     char *arguments[ARGUMENT_LIMIT + 1];
     uint32_t program;  // while it runs; 0 is no program's number
+    int failures;      // in a row
 } servers[SERVER_LIMIT];
 
 static size_t server_count;
@@ -164,10 +168,14 @@ void activation_ended(uint32_t program, bool failed)
         if (server->program != program)
             continue;
         server->program = 0;
-        // Who connected just before a server's orderly end is the next one's. One that failed would fail again.
-        if (failed)
-            listen_at(server);
-        else
+        server->failures = failed ? server->failures + 1 : 0;
+        // Who connected at a server's end is the next one's, also when the server crashed. One that fails at once would
+        // do so for ever.
+        if (server->failures < FAILURE_LIMIT) {
             watch_want(&server->socket, EPOLLIN);
+        } else {
+            server->failures = 0;
+            listen_at(server);
+        }
     }
 }

@@ -48,6 +48,8 @@ struct BrokerCommand: ParsableCommand {
     var name: String = "MediaPod"
 
     func run() throws {
+        // Whoever waited for the broker's start may have gone.
+        signal(SIGPIPE, SIG_IGN)
         let ready = Ready(descriptor: readyFd)
         do {
             try becomeUser()
@@ -103,16 +105,10 @@ struct BrokerCommand: ParsableCommand {
         return try JSONDecoder().decode(SoundRecords.self, from: data)
     }
 
-    /// Sound shall not wait for a compiler run: raised while there is still the right to. Then the user's
-    /// identity, and the environment in which libpulse finds the user's server and its cookie.
     private func becomeUser() throws {
+        // Sound shall not wait for a compiler run: raised while there is still the right to.
         _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -11)
-        guard let user else { return }
-        let parts = user.split(separator: ":").compactMap { UInt32($0) }
-        guard parts.count == 2 else { throw ValidationError("--user wants UID:GID, not \(user)") }
-        try Privileges.become(userID: parts[0], groupID: parts[1])
-        if let entry = getpwuid(parts[0]) { setenv("HOME", String(cString: entry.pointee.pw_dir), 1) }
-        if parts[0] != 0 { setenv("XDG_RUNTIME_DIR", "/run/user/\(parts[0])", 1) }
+        if let user { try DesktopUser.become(user) }
     }
 }
 

@@ -30,9 +30,15 @@ struct RestartCommand: ParsableCommand {
         let (name, client) = try pod.runningBroker()
         let old = try brokerStatus(client, .status, of: name).brokerPID
         // As at a suspend, but that the pod runs on: its programs find their positions standing still for a moment.
-        _ = try ask(client, .hold, of: name)
-        _ = try ask(client, .detach, of: name)
-        _ = try ask(client, .quit, of: name)
+        // Not left half done by Ctrl-C.
+        let interrupt = try Interrupt()
+        defer { withExtendedLifetime(interrupt) {} }
+        do {
+            for step in [BrokerRequest.hold, .detach, .quit] { _ = try ask(client, step, of: name) }
+        } catch {
+            _ = try? client.request(.attach)
+            throw error
+        }
         let deadline = MonotonicClock.nanoseconds + UInt64(Self.patienceSeconds) * 1_000_000_000
         while MonotonicClock.nanoseconds < deadline {
             if case .status(let status)? = try? client.request(.status), status.brokerPID != old {

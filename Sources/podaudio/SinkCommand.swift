@@ -12,6 +12,9 @@ struct SinkCommand: ParsableCommand {
     @OptionGroup var place: PlaceOptions
     @OptionGroup var output: OutputOptions
 
+    @Option(help: .hidden)
+    var user: String?
+
     private struct Answer: Encodable {
         struct Place: Encodable {
             var name: String
@@ -41,6 +44,7 @@ struct SinkCommand: ParsableCommand {
 
     func run() throws {
         let spec = try place.spec()
+        if let user { try DesktopUser.become(user) }
         let host = try place.probe(spec)
         let answer = Answer(
             spec: spec.description, sink: .init(host.name, host.rate, host.channelMap),

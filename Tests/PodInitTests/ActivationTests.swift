@@ -4,13 +4,13 @@ import Testing
 
 /// Servers that start when somebody connects.
 @Suite(.timeLimit(.minutes(2))) struct ActivationTests {
-    /// Serves one connection, with what it knows of itself, and ends as `exit` says.
-    private func server(exit code: Int) -> String {
+    /// Serves one connection, with what it knows of itself, unless the condition holds (in Perl).
+    private func server(failing condition: String = "0") -> String {
         """
         cat > /run/server <<'END'
         #!/usr/bin/perl
         open(my $listener, '+<&=', 3) or exit 9;
-        exit \(code) if \(code);
+        exit 3 if \(condition);
         accept(my $client, $listener) or exit 9;
         syswrite($client, join(' ', $$, $ENV{LISTEN_PID} == $$, $ENV{LISTEN_FDS}, $<, $(+0, @ARGV) . "\\n");
         exit 0;
@@ -43,7 +43,7 @@ import Testing
             relative 1000 /run/server
             /run/folder/socket\t1000  /run/server one two # three
             """
-        let pod = try TestPod(.init(prepare: prepare(lines, and: server(exit: 0))))
+        let pod = try TestPod(.init(prepare: prepare(lines, and: server())))
         var client = try pod.connect()
         #expect(try client.list().isEmpty)
         var processes: [Substring] = []
@@ -58,9 +58,20 @@ import Testing
         #expect(refused.errorOutput == "refused\n")
     }
 
+    @Test func whoWaitsForAServerThatCrashesIsTheNextOnes() throws {
+        // The first of two in turn; /run is root's.
+        let crashes = "(-e '/run/crashed' ? unlink('/run/crashed') && 0 : open(my $file, '>', '/run/crashed'))"
+        let pod = try TestPod(.init(prepare: prepare("/run/socket 0 /run/server", and: server(failing: crashes))))
+        var client = try pod.connect()
+        for _ in 0..<3 {
+            let outcome = try client.shell("\(self.client) /run/socket")
+            #expect(outcome.output.split(separator: " ").count == 5, "\(outcome)")
+        }
+    }
+
     @Test func whoWaitsForAServerThatFailsIsTurnedAway() throws {
         let lines = "/run/bad/socket 0 /run/server\n/run/none/socket 0 /no/such/program"
-        let pod = try TestPod(.init(prepare: prepare(lines, and: server(exit: 3))))
+        let pod = try TestPod(.init(prepare: prepare(lines, and: server(failing: "1"))))
         var client = try pod.connect()
         for _ in 0..<2 {
             for socket in ["bad", "none"] {

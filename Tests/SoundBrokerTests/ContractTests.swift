@@ -32,8 +32,7 @@ import Testing
 
     @Test(arguments: [
         "noninterleaved", "mapped", "mapped-noninterleaved", "polled", "starts", "wakes", "pauses", "rewinds",
-        "forwards",
-        "runs-dry", "runs-on", "is-smooth",
+        "rewinds-to-drain", "forwards", "runs-dry", "runs-on", "is-smooth",
     ])
     func isKeptAndEveryFrameIsHeardOnce(what: String) throws {
         let (comparison, _, _) = try heard(what)

@@ -19,9 +19,11 @@ import Testing
         // What it finds goes into the first folder: the corpus stays as it is.
         let process = try ChildProcess(
             Command(
-                fuzzer.string,
+                "env",
                 [
-                    "-seed=1", "-max_len=160", "-max_total_time=20", "-artifact_prefix=\(crashes.string)/",
+                    // With a symbolizer, a crash that was found may hang in being told.
+                    "ASAN_OPTIONS=symbolize=0", fuzzer.string, "-seed=1", "-max_len=160", "-max_total_time=20",
+                    "-dict=\(corpus.string).dict", "-artifact_prefix=\(crashes.string)/",
                     found.string, corpus.string,
                 ]), writingTo: log)
         let status = process.wait()

@@ -69,6 +69,22 @@ import Testing
         #expect(FrameComparison.trimmed(try host.finish()).isEmpty)
     }
 
+    /// Muted, suspended, resumed; then the broker dies before anybody says anything to it.
+    @Test func aPodThatCameMutedStaysSoWhenItsBrokerDies() throws {
+        let folder = try LabFolder("mediapod-mixer")
+        let broker = try LabBroker(in: folder.appending("broker"))
+        try broker.start(sink: "null", remembers: true)
+        _ = try Self.podaudio(["mute", "on"], broker, in: folder)
+        _ = try Self.podaudio(["volume", "30"], broker, in: folder)
+        let records = try broker.leave()
+        try Files.remove(broker.memory)
+        try broker.start(sink: "null", records: records, remembers: true)
+        broker.kill()
+        try broker.start(sink: "null", remembers: true)
+        let mixer = try broker.status().mixer
+        #expect(mixer.playbackMuted && mixer.playback > 0.02 && mixer.playback < 0.35)
+    }
+
     @Test func whatOneSideSetsTheOtherShows() throws {
         let folder = try LabFolder("mediapod-mixer")
         let broker = try LabBroker(in: folder.appending("broker"))

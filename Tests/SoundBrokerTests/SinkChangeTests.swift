@@ -86,10 +86,31 @@ import Testing
         #expect(heard.count >= 44100)
     }
 
+    /// The device shall leave the host although its sound server hangs.
+    @Test func aServerThatDoesNotAnswerIsNotWaitedForAndNothingIsLost() throws {
+        let host = try SoundHost()
+        let player = try host.play(Self.music)
+        try host.waitUntilPlayed(20000)
+        kill(host.server.pid, SIGSTOP)
+        player.send(SIGSTOP)
+        let records = try host.broker.leave()
+        kill(host.server.pid, SIGCONT)
+        let played = Int(records.streams.first?.playedFrames ?? 0)
+        #expect(played >= 20000)
+        let other = try PulseServer(in: host.folder.appending("other"))
+        let recorder = try MonitorRecorder(of: other)
+        try host.broker.start(sink: "pulse:\(other.address)", records: records)
+        player.send(SIGCONT)
+        #expect(player.wait().isSuccess, "\(host.playerLog)")
+        usleep(300_000)
+        let heard = FrameComparison.withoutSilence(try recorder.finish())
+        let isRest = Self.music.suffix(heard.count).elementsEqual(heard)
+        #expect(isRest && heard.count == Self.music.count - played)
+    }
+
     @Test func severalStreamsAreEachTheirOwnAtAServerAndOneMixInAFile() throws {
         let host = try SoundHost()
-        let short = Array(Self.music.prefix(44100))
-        let players = try (0..<3).map { _ in try host.play(short) }
+        let players = try (0..<3).map { _ in try host.play(Self.music) }
         try waitUntil("all three play") { try host.broker.status().streams.filter { $0.positionFrames > 0 }.count == 3 }
         #expect(try host.server.control(["list", "short", "sink-inputs"]).split(separator: "\n").count == 3)
         for player in players { #expect(player.wait().isSuccess) }

@@ -35,8 +35,8 @@ import Testing
         }
         for recorder in recorders {
             let heard = recorder.frames.filter { $0 != 0 }
-            let comparison = FrameComparison(reference: music, recording: heard)
-            #expect(heard == (place.source == .sound ? music : []), "\(comparison)")
+            let isExact = heard == (place.source == .sound ? music : [])
+            #expect(isExact, "\(FrameComparison(reference: music, recording: heard))")
         }
     }
 

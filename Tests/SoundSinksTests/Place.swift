@@ -22,9 +22,9 @@ enum Place: String, CaseIterable, CustomTestStringConvertible {
     /// Whether what is played there is heard by the test.
     var isHeard: Bool { self != .alsaNull && self != .nowhere }
 
-    /// Frames that a starved stream may lack of being told that all was played: PipeWire asks for whole periods, and
-    /// tells nothing of what is less.
-    var untold: UInt64 { self == .pipeWire ? 480 : 0 }
+    /// Frames that a starved stream may lack of being told that all was played: PipeWire asks for whole cycles of its
+    /// own, and tells nothing of what is less.
+    var untold: UInt64 { self == .pipeWire ? 2048 : 0 }
 
     enum Source {
         /// Records what is played.

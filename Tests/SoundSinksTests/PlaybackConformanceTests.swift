@@ -66,7 +66,7 @@ import Testing
         for available in [1, 5000, 5700, 20000] {
             player.available = available
             player.stream?.framesAvailable()
-            try host.run("\(available) frames have been played") {
+            try host.run("\(available) frames are played, not \(player.played) of \(player.rendered)") {
                 player.rendered == available && player.played + place.untold >= UInt64(available)
             }
         }

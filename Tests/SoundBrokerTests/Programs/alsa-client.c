@@ -2,6 +2,7 @@
 //
 //   alsa-client play|capture ACCESS FORMAT CHANNELS     one PCM, from open to close
 //   alsa-client mixer                                   the control device
+//   alsa-client fader                                   the control device, whatever becomes of its broker
 //   alsa-client fork                                    what a child does with its parent's handles
 //   alsa-client overread                                a mistake, so that it is known to be found
 #include <alsa/asoundlib.h>
@@ -186,7 +187,7 @@ static int run_mixer(void) {
     snd_ctl_event_t *event;
     snd_ctl_event_alloca(&event);
     EXPECT(snd_ctl_read(second, event) == -EAGAIN);
-    // Wherever it was: what is said last counts at both.
+    // What is said last counts at both.
     for (int value = 0; value <= 1000; value++) CHECK(set(first, volume, 10 * value));
     EXPECT(set(first, volume, 10000) == 0);
     EXPECT(set(first, volume, 65537) < 0 && set(first, volume, -1) < 0);
@@ -199,6 +200,26 @@ static int run_mixer(void) {
     EXPECT(snd_ctl_read(second, event) == 1);
     CHECK(set(second, volume, 65536));
     EXPECT(get(second, volume) == 65536);
+    CHECK(snd_ctl_close(first));
+    CHECK(snd_ctl_close(second));
+    return 0;
+}
+
+static int run_fader(void) {
+    snd_ctl_t *first = open_mixer(), *second = open_mixer();
+    CHECK(snd_ctl_subscribe_events(second, 1));
+    snd_ctl_event_t *event;
+    snd_ctl_event_alloca(&event);
+    // No value is expected: a broker that is killed takes with it what it was told last.
+    for (int round = 0; round < 400; round++) {
+        CHECK(set(round % 3 ? first : second, "Master Playback Volume", round));
+        CHECK(set(second, "Capture Switch", round % 2));
+        CHECK(snd_ctl_wait(second, 5));
+        int result;
+        while ((result = snd_ctl_read(second, event)) > 0) {}
+        EXPECT(result == -EAGAIN);
+        usleep(2000);
+    }
     CHECK(snd_ctl_close(first));
     CHECK(snd_ctl_close(second));
     return 0;
@@ -250,9 +271,10 @@ int main(int count, char **arguments) {
             !strcmp(mode, "play"), atoi(arguments[2]), snd_pcm_format_value(arguments[3]),
             (unsigned int)atoi(arguments[4]));
     else if (!strcmp(mode, "mixer")) result = run_mixer();
+    else if (!strcmp(mode, "fader")) result = run_fader();
     else if (!strcmp(mode, "fork")) result = run_fork();
     else if (!strcmp(mode, "overread")) result = run_overread();
-    else fprintf(stderr, "usage: alsa-client play|capture ACCESS FORMAT CHANNELS | mixer | fork | overread\n");
+    else fprintf(stderr, "usage: alsa-client play|capture ACCESS FORMAT CHANNELS | mixer | fader | fork | overread\n");
     // What alsa-lib keeps for the next open is no leak.
     snd_config_update_free_global();
     return result;

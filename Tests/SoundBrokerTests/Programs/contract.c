@@ -254,6 +254,19 @@ static void rewinds(void) {
     finish();
 }
 
+// What is taken back right before the end is not heard, though nothing comes after it that would say so.
+static void rewinds_to_drain(void) {
+    open_pcm(SND_PCM_STREAM_PLAYBACK, 0, SND_PCM_ACCESS_RW_INTERLEAVED, 22050, 2205);
+    thresholds(22050, 22050, 2205);
+    write_all(0, frame_count);
+    static int16_t wrong[2000 * 2];
+    for (int i = 0; i < 2000 * 2; i++) wrong[i] = (int16_t)(5000 + i % 7);
+    while (snd_pcm_avail(pcm) < 2000) MUST(snd_pcm_wait(pcm, 1000));
+    HOLDS(snd_pcm_writei(pcm, wrong, 2000) == 2000, "not written");
+    HOLDS(snd_pcm_rewind(pcm, 2000) == 2000, "no rewind");
+    finish();
+}
+
 // What is skipped is silence, or what the buffer held; here the program fills it with what belongs there.
 static void forwards(void) {
     open_pcm(SND_PCM_STREAM_PLAYBACK, 0, SND_PCM_ACCESS_RW_INTERLEAVED, 22050, 2205);
@@ -341,6 +354,7 @@ int main(int argc, char **argv) {
     } all[] = {
         {"noninterleaved", noninterleaved}, {"polled", polled},     {"starts", starts},     {"wakes", wakes},
         {"pauses", pauses},                 {"drops", drops},       {"rewinds", rewinds},   {"forwards", forwards},
+        {"rewinds-to-drain", rewinds_to_drain},
         {"runs-dry", runs_dry},             {"runs-on", runs_on},   {"is-smooth", is_smooth},
     };
     if (argc != 3) return 2;
