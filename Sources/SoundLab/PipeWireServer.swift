@@ -12,8 +12,9 @@ public final class PipeWireServer: LabSoundServer {
     /// The last one depends on those before it.
     private var processes: [ChildProcess] = []
 
-    /// Starts it in `folder`; returns when its sink is the default one.
-    public init(in folder: FilePath) throws {
+    /// Starts it in `folder`; returns when its sink is the default one. `quantum`: frames of each cycle, where that is not
+    /// to be the configuration's, which is long.
+    public init(in folder: FilePath, quantum: Int? = nil) throws {
         self.folder = folder
         try attempt("make", folder.string) { () throws(Errno) in
             try Files.makeFolders(folder, permissions: .init(rawValue: 0o755))
@@ -37,6 +38,13 @@ public final class PipeWireServer: LabSoundServer {
         try start("pipewire-pulse")
         try waitUntil("PipeWire in \(folder.string) has a default sink (see \(log.string))") {
             try defaultSink() == PulseServer.sinkName
+        }
+        guard let quantum else { return }
+        let command = Command(
+            "pw-metadata", ["-n", "settings", "0", "clock.force-quantum", "\(quantum)"],
+            environment: PulseServer.environment(home: folder))
+        guard try ChildProcess(command, writingTo: log).wait().isSuccess else {
+            throw Failure("pw-metadata", "failed", remedy: "see \(log.string)")
         }
     }
 

@@ -46,7 +46,9 @@ struct BenchServer {
         func start(in folder: FilePath) throws -> any LabSoundServer {
             switch self {
             case .pulseAudio: try PulseServer(in: folder, rate: SoundStage.rate)
-            case .pipeWire: try PipeWireServer(in: folder)
+            // Shorter than the shortest buffer that is played, and the monitor tells when a frame was heard no more
+            // exactly than that.
+            case .pipeWire: try PipeWireServer(in: folder, quantum: 480)
             }
         }
     }
