@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 // How long the thread waits between two attempts to reach a broker: at once after it went away (on another
-// host the next one already listens), then rarely enough to cost nothing.
-enum { FIRST_RETRY_MS = 1, LAST_RETRY_MS = 64 };
+// host the next one already listens), then rarely enough to cost next to nothing.
+enum { FIRST_RETRY_MS = 1, LAST_RETRY_MS = 512 };
 
 static struct sound_header header_of(enum sound_message_type type, size_t bytes) {
     return (struct sound_header){.magic = SOUND_ABI_MAGIC, .type = (uint16_t)type, .bytes = (uint16_t)bytes};
