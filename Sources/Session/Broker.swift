@@ -32,7 +32,7 @@ enum Broker {
 
         private static let tooFewChannels = "TOO FEW CHANNELS "
 
-        private var remedy: String { "choose where it goes with --sound pulse:SERVER, file:PATH.wav or null" }
+        private var remedy: String { "choose where it goes with --sound pulse:SERVER, alsa:PCM, file:PATH.wav or null" }
     }
 
     /// Starts one; its folders are made when they are not there. After a broker's death another one knows what was said to

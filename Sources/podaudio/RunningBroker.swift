@@ -24,11 +24,11 @@ struct PodOptions: ParsableArguments {
                 (try? Files.kind(of: runtime.pod($0).brokerControl)) != nil
             }.sorted()
             guard let only = running.first else {
-                throw Failure("podaudio", "no pod runs on this host", remedy: "start one with: mediapod run NAME")
+                throw Failure(sentence: "no pod runs on this host", remedy: "start one with: mediapod run NAME")
             }
             guard running.count == 1 else {
                 throw Failure(
-                    "podaudio", "several pods run here: \(running.joined(separator: ", "))",
+                    sentence: "several pods run here: \(running.joined(separator: ", "))",
                     remedy: "choose one with --pod NAME")
             }
             name = only
