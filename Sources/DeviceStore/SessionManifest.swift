@@ -29,11 +29,13 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
     public var sound: SoundRecords
     /// Files that its programs had mapped, by their paths in the pod: to be read ahead at a resume.
     public var mappedFiles: [String]?
+    /// Whether it had an interface to the outside, to which sockets may be bound.
+    public var hasNetwork: Bool?
 
     public init(
         number: Int, hostname: String, kernel: String, criuVersion: String, base: String, layers: [Int],
         filters: [String], imageBytes: UInt64, streamBytes: UInt64, streamSHA256: String, sound: SoundRecords,
-        mappedFiles: [String]? = nil, id: UUID = UUID(), createdAt: Date = Date()
+        mappedFiles: [String]? = nil, hasNetwork: Bool? = nil, id: UUID = UUID(), createdAt: Date = Date()
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -50,6 +52,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         self.streamSHA256 = streamSHA256
         self.sound = sound
         self.mappedFiles = mappedFiles
+        self.hasNetwork = hasNetwork
     }
 
     enum CodingKeys: String, CodingKey {
@@ -60,6 +63,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         case streamBytes = "stream_bytes"
         case streamSHA256 = "stream_sha256"
         case mappedFiles = "mapped_files"
+        case hasNetwork = "has_network"
         case id, number, hostname, kernel, base, layers, filters, sound
     }
 }

@@ -1,4 +1,5 @@
 public import LinuxSystem
+public import Pod
 public import SoundControl
 internal import SystemPackage
 
@@ -28,6 +29,8 @@ public struct RuntimeState: Codable, Sendable {
     public var newLayer: Int?
     public var sound: SoundChoice
     public var soundPolicy: SoundPolicy
+    /// Where the pod's interface leads; `nil` when it has none but its loopback.
+    public var network: UserNetwork.Reach?
     /// The session that a suspend under way writes.
     public var writingSession: Int?
     public var initProcess: ProcessIdentity?
@@ -46,7 +49,7 @@ public struct RuntimeState: Codable, Sendable {
         case writingSession = "writing_session"
         case initProcess = "init"
         case exitCode = "exit_code"
-        case phase, device, layers, sound, supervisor, broker
+        case phase, device, layers, sound, network, supervisor, broker
     }
 
     /// The kernel's own id of this boot.

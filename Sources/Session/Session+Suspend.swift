@@ -66,7 +66,7 @@ extension Session {
         // It has happened. What cannot be taken away now, the next command takes away.
         observer.stage("cleaning up")
         var watch = Stopwatch()
-        try Teardown.run(pod)
+        try Teardown.run(pod, connections: .reset)
         try pod.forget()
         images.removeKeptLogs()
         suspend.report.cleanup = watch.lap()
@@ -165,7 +165,7 @@ private struct Suspend {
             number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: try criu.version(),
             base: try store.configuration().base, layers: state.layers, filters: summary.filters,
             imageBytes: summary.imageBytes, streamBytes: summary.streamBytes, streamSHA256: summary.sha256,
-            sound: records, mappedFiles: mappedFiles)
+            sound: records, mappedFiles: mappedFiles, hasNetwork: state.network != nil)
     }
 
     private func stopIfInterrupted() throws {
