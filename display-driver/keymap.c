@@ -114,7 +114,9 @@ static void take(struct driver *driver, uint32_t slot, uint32_t serial) {
 }
 
 void keymap_look(struct driver *driver, uint32_t slot) {
-    uint32_t serial = display_load(&driver->object->viewers[slot].keymap);
+    const struct display_viewer *from = &driver->object->viewers[slot];
+    uint32_t serial = display_load(&from->keymap), owner = __atomic_load_n(&from->keymap_owner, __ATOMIC_RELAXED);
+    if (owner != driver->viewers[slot].owner) return;
     if (serial != 0 && serial != driver->viewers[slot].keymap) take(driver, slot, serial);
 }
 

@@ -231,6 +231,20 @@ static int set_crtc(struct driver *driver, uint32_t n, const struct display_outp
     return mode && RRCrtcSet(crtc, mode, wanted->x, wanted->y, RR_Rotate_0, 1, &output) ? 0 : EBUSY;
 }
 
+// There is no function for it but the request's own steps.
+static void set_primary(struct driver *driver, const struct display_layout *layout) {
+    uint32_t primary = 0;
+    for (uint32_t n = layout->output_count; n-- > 0;)
+        if (layout->outputs[n].flags & DISPLAY_OUTPUT_PRIMARY) primary = n;
+    rrScrPrivPtr randr = rrGetScrPriv(driver->screen);
+    RROutputPtr output = driver->outputs[primary].output->randr_output;
+    if (randr->primaryOutput == output) return;
+    if (randr->primaryOutput) RROutputChanged(randr->primaryOutput, FALSE);
+    randr->primaryOutput = output;
+    RROutputChanged(output, FALSE);
+    randr->layoutChanged = TRUE;
+}
+
 int outputs_apply(struct driver *driver, const struct display_layout *layout) {
     uint32_t width, height;
     if (!layout_size(layout, &width, &height)) return EINVAL;
@@ -255,19 +269,7 @@ int outputs_apply(struct driver *driver, const struct display_layout *layout) {
         int failed = set_crtc(driver, n, n < layout->output_count ? &layout->outputs[n] : NULL);
         if (!error) error = failed;
     }
-    for (uint32_t n = 0; n < layout->output_count; n++)
-        if (layout->outputs[n].flags & DISPLAY_OUTPUT_PRIMARY) {
-            // Programs see the primary output change; there is no function for it but the request's own steps.
-            rrScrPrivPtr randr = rrGetScrPriv(screen);
-            RROutputPtr output = driver->outputs[n].output->randr_output;
-            if (randr->primaryOutput != output) {
-                if (randr->primaryOutput) RROutputChanged(randr->primaryOutput, FALSE);
-                randr->primaryOutput = output;
-                RROutputChanged(output, FALSE);
-                randr->layoutChanged = TRUE;
-            }
-            break;
-        }
+    set_primary(driver, layout);
     RRTellChanged(screen);
     framebuffer_changed(driver);
     return error;

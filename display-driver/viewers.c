@@ -72,7 +72,7 @@ static void look_at_layout(struct driver *driver, uint32_t slot) {
     struct display_viewer *from = slot_of(driver, slot);
     struct display_layout layout;
     if (!display_record_read(&from->layout_sequence, &from->layout, &layout, sizeof layout, NULL)) return;
-    if (layout.serial == viewer->layout) return;
+    if (layout.owner != viewer->owner || layout.serial == viewer->layout) return;
     viewer->layout = layout.serial;
     int error = layout.serial == 0 ? 0 : outputs_apply(driver, &layout);
     struct display_echo *echoes = &driver->object->server.echoes[slot];

@@ -141,7 +141,7 @@ enum display_feature {
     DISPLAY_FEATURE_CURSOR = 1 << 2,    // the cursor is the viewer's to draw
     DISPLAY_FEATURE_INPUT = 1 << 3,     // reads the input rings
     DISPLAY_FEATURE_KEYMAP = 1 << 4,    // takes keymaps
-    DISPLAY_FEATURE_CLIPBOARD = 1 << 5, // a pod-clipboard may be there (display_pod_clipboard.state says whether)
+    DISPLAY_FEATURE_CLIPBOARD = 1 << 5, // a pod-clipboard may be there (display_object.clipboard.owner says whether)
 };
 
 enum display_state { DISPLAY_STATE_RUNNING = 1, DISPLAY_STATE_GONE = 2 };
@@ -304,7 +304,7 @@ struct display_answer {
 
 /// What one side says of the clipboard: a record.
 struct display_clipboard {
-    uint32_t state; // 1: somebody is there to answer
+    uint32_t owner; // the pod's: 1 while pod-clipboard runs. A viewer's: its owner word; another's is void
     struct display_offer offers[DISPLAY_SELECTIONS];
     struct display_wish wish;
     struct display_answer answer;
@@ -331,6 +331,7 @@ struct display_event {
 
 /// The layout that a viewer wants: a record. Asked for with another serial; answered in display_echo.
 struct display_layout {
+    uint32_t owner;        // the viewer's owner word; another's is void
     uint32_t serial;       // 0: nothing is asked for
     uint32_t output_count; // 1...DISPLAY_OUTPUTS
     struct display_output outputs[DISPLAY_OUTPUTS]; // name is not looked at; the screen is their bounding box from 0,0
@@ -344,8 +345,9 @@ enum display_viewer_flag {
 /// A viewer slot: two pages and a bit, written by the viewer that owns it; only `owner` by the driver too.
 ///
 /// Attach: find a slot whose `owner` is 0, exchange it (compare and swap) for a random number, not 0. Take `head` from
-/// where it stands. Write flags, refresh, label and clipboard anew (the slot still has the last owner's), send
-/// DISPLAY_EVENT_RELEASE, count `heartbeat` up and ring the doorbell.
+/// where it stands. Write flags, refresh, holds and label anew: the slot still has the last owner's. (So it has of the
+/// layout, the keymap and the clipboard, but they name their owner.) Send DISPLAY_EVENT_RELEASE, count `heartbeat` up and
+/// ring the doorbell.
 /// Keep: count `heartbeat` up every DISPLAY_HEARTBEAT_MS; no doorbell is needed. If `owner` is no longer one's own
 /// number, the lease ran out (a host that was busy): attach again.
 /// Leave: exchange `owner` for 0 if it is still one's own; ring.
@@ -354,8 +356,9 @@ struct display_viewer {
     uint32_t heartbeat;
     uint32_t flags;       // enum display_viewer_flag
     uint32_t refresh_mhz; // of its display; 0: unknown. The highest of all viewers' counts
-    uint32_t keymap;       // serial of the text at display_keymap_offset; 0: none. Written after the text
+    uint32_t keymap;       // serial of the text at display_keymap_offset; 0: none. Written after the three
     uint32_t keymap_bytes; // XKB, as `xkbcomp :0 -` prints it. Applies to the keys that come after it from this viewer
+    uint32_t keymap_owner; // the owner word of who pushed it; another's is void
     uint32_t holds[DISPLAY_VIDEO_PORTS]; // bit n: buffer n is still needed
     char label[64];                      // who it is, for people; not necessarily terminated
 
@@ -412,7 +415,7 @@ _Static_assert(sizeof(struct display_cursor) == 24, "layout");
 _Static_assert(sizeof(struct display_video) == 376, "layout");
 _Static_assert(sizeof(struct display_clipboard) == 64, "layout");
 _Static_assert(sizeof(struct display_event) == 16, "layout");
-_Static_assert(sizeof(struct display_layout) == 392, "layout");
+_Static_assert(sizeof(struct display_layout) == 396, "layout");
 _Static_assert(sizeof(struct display_viewer) == 3 * DISPLAY_PAGE, "layout");
 _Static_assert(sizeof(struct display_object) <= DISPLAY_CONTROL_BYTES, "the control part fits");
 _Static_assert(DISPLAY_CURSOR_OFFSET + DISPLAY_CURSOR_BYTES <= DISPLAY_KEYMAP_OFFSET, "areas do not overlap");
@@ -486,8 +489,11 @@ static inline uint32_t *display_viewer_hold(struct display_viewer *viewer, uint3
 }
 /// 64 bytes.
 static inline char *display_viewer_label(struct display_viewer *viewer) { return viewer->label; }
-/// The text of `bytes` bytes lies at display_keymap_offset by now.
-static inline void display_viewer_push_keymap(struct display_viewer *viewer, uint32_t serial, uint32_t bytes) {
+/// The text of `bytes` bytes lies at display_keymap_offset by now. Another may be written when it was echoed.
+static inline void display_viewer_push_keymap(
+    struct display_viewer *viewer, uint32_t owner, uint32_t serial, uint32_t bytes) {
+    display_store(&viewer->keymap, 0);
+    __atomic_store_n(&viewer->keymap_owner, owner, __ATOMIC_RELAXED);
     __atomic_store_n(&viewer->keymap_bytes, bytes, __ATOMIC_RELAXED);
     display_store(&viewer->keymap, serial);
 }
