@@ -1,4 +1,4 @@
-internal import Checkpoint
+public import Checkpoint
 internal import DeviceStore
 internal import Glibc
 internal import LinuxSystem
@@ -37,7 +37,9 @@ public struct ResumeReport: Codable, Sendable {
 extension Session {
     /// Resumes the pod's session on this host. When this throws, nothing of it is left here, and the session lies on the
     /// device as it was.
-    public func resume(sound: SoundChoice, _ observer: Observer = Observer()) throws -> ResumeReport {
+    public func resume(
+        sound: SoundChoice, keys: Keys = Keys(), _ observer: Observer = Observer()
+    ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
         if let state = pod.state, state.phase == .running {
@@ -48,10 +50,16 @@ extension Session {
             throw Failure("resume", subject, "it has no suspended session", remedy: "start it with: mediapod run")
         }
         try Start.requirements(pod, base: manifest.base, layers: manifest.layers)
+        let reader: StreamReader
+        do {
+            reader = try StreamReader(manifest, of: store, keys: keys)
+        } catch let failure as Failure {
+            throw failure.during("resume", subject)
+        }
         let newLayer = try store.newLayer()
         let images = ImageFolder(folder: pod.folder)
         do {
-            return try restore(&pod, manifest, newLayer, sound, images, observer)
+            return try restore(&pod, reader, newLayer, sound, images, observer)
         } catch {
             let failure = explain(error, images)
             if pod.state == nil || pod.state?.phase == .stopped { try? store.removeLayer(newLayer) }
@@ -61,9 +69,10 @@ extension Session {
     }
 
     private func restore(
-        _ pod: inout PodRuntime, _ manifest: SessionManifest, _ newLayer: Int, _ sound: SoundChoice,
+        _ pod: inout PodRuntime, _ reader: StreamReader, _ newLayer: Int, _ sound: SoundChoice,
         _ images: ImageFolder, _ observer: Observer
     ) throws -> ResumeReport {
+        var manifest = reader.manifest
         var report = ResumeReport()
         var watch = Stopwatch()
         observer.stage("preparing")
@@ -73,7 +82,12 @@ extension Session {
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
-        let reading = Reading(manifest, of: store, into: images.dump)
+        let reading = Reading(reader, into: images)
+        // What the sound device and the programs were is told by an encrypted session only inside.
+        if reader.isEncrypted, let session = try reading.record()?.session {
+            manifest.sound = session.sound
+            manifest.mappedFiles = session.mappedFiles
+        }
         try start.startBroker(&pod, records: manifest.sound)
         try start.prepare(pod, fresh: false)
         let readAhead = MappedFiles.ReadAhead(manifest.mappedFiles ?? [], in: pod.folder.root)
@@ -90,12 +104,16 @@ extension Session {
         observer.stage("restoring memory")
         try start.perform(&pod)
         report.restore = watch.lap()
+        let record = try reading.record()
+        start.note(
+            filters: record?.filters ?? manifest.filters,
+            full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil)
         try start.finish(&pod)
-        images.unmount()
+        images.clear()
         report.total = watch.total
         report.session = manifest.number
         report.imageBytes = manifest.imageBytes
-        report.streamBytes = manifest.streamBytes
+        report.streamBytes = reader.streamBytes
         return report
     }
 
@@ -117,17 +135,26 @@ extension Session {
 private struct Reading {
     private final class Progress: Sendable {
         let bytes = Mutex<(done: UInt64, of: UInt64)>((0, 0))
+        let record = Mutex<SessionRecord?>(nil)
     }
 
     private let progress = Progress()
     private let work: Background<Void>
 
-    init(_ manifest: SessionManifest, of store: PodStore, into folder: FilePath) {
+    init(_ reader: StreamReader, into images: ImageFolder) {
+        let (folder, blocks) = (images.dump, images.blocks)
         work = Background { [progress] in
-            try SessionStream.read(manifest, of: store, into: folder) { done, all in
-                progress.bytes.withLock { $0 = (done, all) }
-            }
+            try reader.unpack(
+                into: folder, blocks: blocks,
+                onRecord: { record in progress.record.withLock { $0 = record } },
+                progress: { done, all in progress.bytes.withLock { $0 = (done, all) } })
         }
+    }
+
+    /// What the stream begins with, once that has been read; throws when reading has failed before.
+    func record() throws -> SessionRecord? {
+        try work.wait(until: { progress.record.withLock { $0 != nil } })
+        return progress.record.withLock { $0 }
     }
 
     func wait(_ show: (UInt64, UInt64) -> Void) throws {

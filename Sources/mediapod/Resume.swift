@@ -15,6 +15,7 @@ struct Resume: ParsableCommand {
 
     @OptionGroup var pod: PodOptions
     @OptionGroup var sound: SoundOptions
+    @OptionGroup var keys: KeyOptions
     @OptionGroup var output: OutputOptions
 
     @Flag(name: .shortAndLong, help: "Do not wait for the pod's main program.")
@@ -25,7 +26,8 @@ struct Resume: ParsableCommand {
         let progress = Progress()
         let session = try pod.session()
         let report = try session.resume(
-            sound: try sound.choice(), detach ? try progress.observer() : progress.observer(signals: signals))
+            sound: try sound.choice(), keys: try keys.keys(),
+            detach ? try progress.observer() : progress.observer(signals: signals))
         progress.line.finish()
         // Followed, standard output is the program's.
         if detach || output.format == .json {
