@@ -39,6 +39,7 @@ let package = Package(
         .target(name: "CLinux", cSettings: strictC),
         .target(name: "SoundABI", cSettings: strictC),
         .target(name: "PodInitABI", cSettings: strictC),
+        .target(name: "DisplayABI", cSettings: strictC),
         .systemLibrary(name: "CALSA"),
         .systemLibrary(name: "CPulse"),
         .systemLibrary(name: "CSndFile"),

@@ -29,3 +29,5 @@ public struct DeviceOptions: ParsableArguments {
         getenv(name).map { String(cString: $0) }
     }
 }
+
+extension PodNetwork: ExpressibleByArgument {}

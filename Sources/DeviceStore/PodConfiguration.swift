@@ -2,6 +2,13 @@ public import FoundationEssentials
 internal import LinuxSystem
 public import SoundControl
 
+/// A pod's network to the outside.
+public enum PodNetwork: String, Codable, Sendable, CaseIterable {
+    case none
+    /// Out through the host, by user-mode networking.
+    case user
+}
+
 /// `pod.json`: what a pod is made of, the same on every host.
 public struct PodConfiguration: Codable, Sendable, Equatable, Document {
     static let currentFormat = 1
@@ -20,11 +27,13 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
     public var soundPolicy: SoundPolicy
     /// `NAME=value`, for every program of the pod.
     public var environment: [String]
+    /// `nil` for a pod that was made before there was a choice, and has none.
+    public var network: PodNetwork?
 
     public init(
         name: String, base: String, id: UUID = UUID(), createdAt: Date = Date(), uidBase: UInt32 = 100_000,
         uidCount: UInt32 = 65_536, hostname: String? = nil, soundPolicy: SoundPolicy = .portable,
-        environment: [String] = []
+        environment: [String] = [], network: PodNetwork = .user
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -36,6 +45,7 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         self.hostname = hostname ?? name
         self.soundPolicy = soundPolicy
         self.environment = environment
+        self.network = network
     }
 
     enum CodingKeys: String, CodingKey {
@@ -44,6 +54,6 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         case uidBase = "uid_base"
         case uidCount = "uid_count"
         case soundPolicy = "sound_policy"
-        case id, name, base, hostname, environment
+        case id, name, base, hostname, environment, network
     }
 }

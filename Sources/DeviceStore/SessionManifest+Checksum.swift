@@ -34,5 +34,6 @@ extension SessionManifest {
         id == other.id && number == other.number && createdAt == other.createdAt && base == other.base
             && filters == other.filters && requires == other.requires && hostname == other.hostname
             && kernel == other.kernel && criuVersion == other.criuVersion && formatVersion == other.formatVersion
+            && hasNetwork == other.hasNetwork
     }
 }

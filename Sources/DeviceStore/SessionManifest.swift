@@ -38,11 +38,14 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
     private var required: [Int]?
     /// SHA-256 of the file, with 64 zeros in this place; `nil` before format 2.
     var checksum: String?
+    /// Whether it had an interface to the outside, to which sockets may be bound.
+    public var hasNetwork: Bool?
 
     public init(
         number: Int, hostname: String, kernel: String, criuVersion: String, base: String, layers: [Int],
         filters: [String], imageBytes: UInt64, streamBytes: UInt64, streamSHA256: String, sound: SoundRecords,
-        mappedFiles: [String]? = nil, requires: [Int] = [], id: UUID = UUID(), createdAt: Date = Date()
+        mappedFiles: [String]? = nil, hasNetwork: Bool? = nil, requires: [Int] = [], id: UUID = UUID(),
+        createdAt: Date = Date()
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -60,6 +63,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         self.sound = sound
         self.mappedFiles = mappedFiles
         required = requires
+        self.hasNetwork = hasNetwork
     }
 
     enum CodingKeys: String, CodingKey {
@@ -71,6 +75,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         case streamSHA256 = "stream_sha256"
         case mappedFiles = "mapped_files"
         case required = "requires"
+        case hasNetwork = "has_network"
         case id, number, hostname, kernel, base, layers, filters, sound, checksum
     }
 }

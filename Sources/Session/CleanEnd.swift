@@ -1,5 +1,6 @@
 internal import DeviceStore
 internal import LinuxSystem
+internal import Pod
 
 /// The end of a pod that was not suspended.
 enum CleanEnd {
@@ -12,7 +13,7 @@ enum CleanEnd {
     /// - Parameter status: `nil` when nobody knows.
     static func record(_ pod: inout PodRuntime, status: ExitStatus?, supervisor: Bool = true) throws {
         guard var state = pod.state else { return }
-        try Teardown.run(pod, supervisor: supervisor)
+        try Teardown.run(pod, supervisor: supervisor, connections: .finished)
         var isOrderly = false
         if case .exited(let code)? = status {
             isOrderly = true

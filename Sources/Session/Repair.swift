@@ -49,7 +49,7 @@ enum Repair {
     /// The rename of `current` on the device decides.
     private static func finishOrUndo(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
         if let writing = state.writingSession, try pod.store.currentSessionNumber() == writing {
-            try Teardown.run(pod)
+            try Teardown.run(pod, connections: .reset)
             try pod.forget()
             return
         }

@@ -1,5 +1,6 @@
 internal import DeviceStore
 public import LinuxSystem
+public import Pod
 public import SoundControl
 internal import SystemPackage
 
@@ -29,6 +30,8 @@ public struct RuntimeState: Codable, Sendable {
     public var newLayer: Int?
     public var sound: SoundChoice
     public var soundPolicy: SoundPolicy
+    /// Where the pod's interface leads; `nil` when it has none but its loopback.
+    public var network: UserNetwork.Reach?
     /// The session that a suspend under way writes.
     public var writingSession: Int?
     /// The filters that its session came through, as they were asked for: its next one goes through the same.
@@ -52,7 +55,7 @@ public struct RuntimeState: Codable, Sendable {
         case fullSession = "full_session"
         case initProcess = "init"
         case exitCode = "exit_code"
-        case phase, device, layers, sound, supervisor, broker, filters
+        case phase, device, layers, sound, network, supervisor, broker, filters
     }
 
     /// The kernel's own id of this boot.

@@ -1,5 +1,5 @@
 public import Checkpoint
-internal import DeviceStore
+public import DeviceStore
 internal import Glibc
 internal import LinuxSystem
 internal import Pod
@@ -37,8 +37,12 @@ public struct ResumeReport: Codable, Sendable {
 extension Session {
     /// Resumes the pod's session on this host. When this throws, nothing of it is left here, and the session lies on the
     /// device as it was.
+    ///
+    /// - Parameters:
+    ///   - network: from now on the pod's; without, it stays what it is.
+    ///   - keys: what an encrypted session is opened with.
     public func resume(
-        sound: SoundChoice, keys: Keys = Keys(), _ observer: Observer = Observer()
+        sound: SoundChoice, network: PodNetwork? = nil, keys: Keys = Keys(), _ observer: Observer = Observer()
     ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
@@ -49,7 +53,10 @@ extension Session {
             try store.requireUnowned(besides: runtime.path)
             throw Failure("resume", subject, "it has no suspended session", remedy: "start it with: mediapod run")
         }
-        try Start.requirements(pod, base: manifest.base, layers: manifest.layers)
+        // Programs that had an interface may have bound sockets to it.
+        let isOut = (try network ?? store.configuration().network) == .user
+        let reach: UserNetwork.Reach? = isOut ? .outside : manifest.hasNetwork == true ? .nowhere : nil
+        try Start.requirements(pod, base: manifest.base, layers: manifest.layers, network: reach)
         let reader: StreamReader
         do {
             reader = try StreamReader(manifest, of: store, keys: keys)
@@ -59,7 +66,9 @@ extension Session {
         let newLayer = try store.newLayer()
         let images = ImageFolder(folder: pod.folder)
         do {
-            return try restore(&pod, reader, newLayer, sound, images, observer)
+            let report = try restore(&pod, reader, newLayer, sound, reach, images, observer)
+            try store.keep(network)
+            return report
         } catch {
             let failure = explain(error, images)
             if pod.state == nil || pod.state?.phase == .stopped { try? store.removeLayer(newLayer) }
@@ -70,7 +79,7 @@ extension Session {
 
     private func restore(
         _ pod: inout PodRuntime, _ reader: StreamReader, _ newLayer: Int, _ sound: SoundChoice,
-        _ images: ImageFolder, _ observer: Observer
+        _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer
     ) throws -> ResumeReport {
         var manifest = reader.manifest
         var report = ResumeReport()
@@ -78,7 +87,8 @@ extension Session {
         observer.stage("preparing")
         // A fresh layer over the sealed ones: the files are those of the session's moment.
         var start = try Start(
-            &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound)
+            &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound,
+            network: network)
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()

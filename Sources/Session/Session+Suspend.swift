@@ -87,7 +87,7 @@ extension Session {
         // It has happened. What cannot be taken away now, the next command takes away.
         observer.stage("cleaning up")
         var watch = Stopwatch()
-        try Teardown.run(pod)
+        try Teardown.run(pod, connections: .reset)
         try pod.forget()
         images.removeKeptLogs()
         suspend.report.cleanup = watch.lap()
@@ -231,7 +231,7 @@ private struct Suspend {
         SessionManifest(
             number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: try criu.version(),
             base: try store.configuration().base, layers: state.layers, filters: [], imageBytes: 0, streamBytes: 0,
-            streamSHA256: "", sound: records, mappedFiles: mappedFiles)
+            streamSHA256: "", sound: records, mappedFiles: mappedFiles, hasNetwork: state.network != nil)
     }
 
     private func stopIfInterrupted() throws {

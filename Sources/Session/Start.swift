@@ -17,13 +17,14 @@ struct Start: ~Copyable {
     ///
     /// - Parameter layers: lowest first, the last to be written to.
     init(
-        _ pod: inout PodRuntime, phase: RuntimeState.Phase, layers: [Int], newLayer: Int?, sound: SoundChoice
+        _ pod: inout PodRuntime, phase: RuntimeState.Phase, layers: [Int], newLayer: Int?, sound: SoundChoice,
+        network: UserNetwork.Reach?
     ) throws {
         let configuration = try pod.store.configuration()
         var state = RuntimeState(
             phase: phase, bootID: RuntimeState.currentBootID, device: pod.store.device.root.string,
             uidBase: configuration.uidBase, uidCount: configuration.uidCount, layers: layers, newLayer: newLayer,
-            sound: sound, soundPolicy: configuration.soundPolicy)
+            sound: sound, soundPolicy: configuration.soundPolicy, network: network)
         try pod.save(state)
         let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run)
         state.supervisor = supervisor.process
@@ -37,9 +38,12 @@ struct Start: ~Copyable {
     }
 
     /// Throws what a start needs and this host or the device has not.
-    static func requirements(_ pod: borrowing PodRuntime, base: String, layers: [Int]) throws {
+    static func requirements(
+        _ pod: borrowing PodRuntime, base: String, layers: [Int], network: UserNetwork.Reach?
+    ) throws {
         try Runc.requireInstalled()
         _ = try Criu.find()
+        if network != nil { try UserNetwork.requireInstalled() }
         try pod.store.requireUnowned(besides: pod.folder.runtime.path)
         let subject = "pod \(pod.store.name)"
         guard Files.isRegularFile(pod.store.device.basePath(base)) else {
@@ -71,7 +75,7 @@ struct Start: ~Copyable {
         if fresh { try files.clearVolatileFolders() }
         try files.mount(in: pod.folder)
         // CRIU runs through the mount points, and the program's own folder does not matter to it.
-        let hook = [Executable.path.string, "_network"]
+        let hook = [Executable.path.string, "_network"] + (state.network == nil ? [] : ["interface"])
         try PodSpec(
             hostname: configuration.hostname, uidBase: state.uidBase, uidCount: state.uidCount,
             environment: configuration.environment, networkHook: hook

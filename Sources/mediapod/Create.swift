@@ -36,6 +36,7 @@ struct Create: ParsableCommand {
             """)
     var pulse = false
 
+    @OptionGroup var network: NetworkOptions
     @OptionGroup var deviceOptions: DeviceOptions
 
     func validate() throws {
@@ -52,7 +53,8 @@ struct Create: ParsableCommand {
         // Before minutes of work: what would be refused after them.
         try device.requireFree(podName: name)
         let digest = try base.map { try device.base(named: $0) } ?? build(on: device)
-        let pod = try device.createPod(PodConfiguration(name: name, base: digest))
+        let pod = try device.createPod(
+            PodConfiguration(name: name, base: digest, network: network.network ?? .user))
         print("pod \(pod.name) created on \(device.root.string)")
     }
 

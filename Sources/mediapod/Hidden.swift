@@ -4,6 +4,7 @@ internal import Checkpoint
 internal import DeviceStore
 internal import Glibc
 internal import LinuxSystem
+internal import Pod
 internal import Session
 internal import SystemPackage
 
@@ -46,8 +47,8 @@ struct Upgrade: ParsableCommand {
     }
 }
 
-/// `mediapod _network`: an OCI hook that finishes a pod's network namespace. runc writes the pod's state to its standard
-/// input.
+/// `mediapod _network [interface]`: an OCI hook that finishes a pod's network namespace, with an interface to the outside
+/// when asked. runc writes the pod's state to its standard input.
 enum NetworkHook {
     private struct State: Decodable {
         var pid: Int32
@@ -60,7 +61,9 @@ enum NetworkHook {
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
             defer { buffer.deallocate() }
             while case let count = try Files.read(input, into: buffer), count > 0 { bytes += buffer[..<count] }
-            try Namespaces.prepareNetwork(of: try JSONText.decode(State.self, from: bytes).pid)
+            try NetworkNamespace.prepare(
+                of: try JSONText.decode(State.self, from: bytes).pid,
+                interface: CommandLine.arguments.dropFirst(2).first == "interface" ? UserNetwork.interface : nil)
             return 0
         } catch {
             Terminal.sayError("the pod's network: \(error)")

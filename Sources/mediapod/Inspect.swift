@@ -43,6 +43,7 @@ struct Inspect: ParsableCommand {
         guard let pid = status.initPID else { return lines }
         lines.append(("first process", "\(pid)"))
         lines.append(("sound", status.sound + (status.brokerPID.map { ", broker \($0)" } ?? ", no broker")))
+        lines.append(("network here", status.network + (status.networkPID.map { ", slirp4netns \($0)" } ?? "")))
         if let bytes = status.memoryBytes { lines.append(("memory", byteText(bytes))) }
         return lines
     }
@@ -64,6 +65,7 @@ struct Inspect: ParsableCommand {
             ("users", "\(configuration.uidCount) from \(configuration.uidBase)"),
             ("host name", configuration.hostname),
             ("sound policy", configuration.soundPolicy.rawValue),
+            ("network", configuration.network?.rawValue ?? "none"),
             ("environment", configuration.environment.joined(separator: " ")),
         ]
         for session in pod.sessions {

@@ -32,6 +32,16 @@ struct SoundOptions: ParsableArguments {
     func choice() throws -> SoundChoice { try SoundChoice.onThisHost(sound, downmix: downmix) }
 }
 
+/// `--network`
+struct NetworkOptions: ParsableArguments {
+    @Option(
+        help: """
+            The pod's network to the outside: none, or user (out through this host, by user-mode networking). It stays \
+            the pod's.
+            """)
+    var network: PodNetwork?
+}
+
 /// How a program is started; of `run` and `exec`.
 struct ProgramArguments: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Give the program a terminal.")
