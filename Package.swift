@@ -69,7 +69,7 @@ let package = Package(
         .target(
             name: "PodBase", dependencies: ["LinuxSystem", "DeviceStore", systemPackage], swiftSettings: strict),
         .target(
-            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
+            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage, crypto],
             swiftSettings: strict),
         .target(
             name: "Session",
@@ -157,7 +157,8 @@ let package = Package(
         .testTarget(
             name: "CheckpointTests",
             dependencies: [
-                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "DeviceTestSupport", systemPackage,
+                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "SoundLab", "DeviceTestSupport", "mediapod",
+                systemPackage,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,4 +1,4 @@
-internal import Checkpoint
+public import Checkpoint
 public import DeviceStore
 internal import Glibc
 internal import LinuxSystem
@@ -38,9 +38,11 @@ extension Session {
     /// Resumes the pod's session on this host. When this throws, nothing of it is left here, and the session lies on the
     /// device as it was.
     ///
-    /// - Parameter network: from now on the pod's; without, it stays what it is.
+    /// - Parameters:
+    ///   - network: from now on the pod's; without, it stays what it is.
+    ///   - keys: what an encrypted session is opened with.
     public func resume(
-        sound: SoundChoice, network: PodNetwork? = nil, _ observer: Observer = Observer()
+        sound: SoundChoice, network: PodNetwork? = nil, keys: Keys = Keys(), _ observer: Observer = Observer()
     ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
@@ -55,10 +57,16 @@ extension Session {
         let isOut = (try network ?? store.configuration().network) == .user
         let reach: UserNetwork.Reach? = isOut ? .outside : manifest.hasNetwork == true ? .nowhere : nil
         try Start.requirements(pod, base: manifest.base, layers: manifest.layers, network: reach)
+        let reader: StreamReader
+        do {
+            reader = try StreamReader(manifest, of: store, keys: keys)
+        } catch let failure as Failure {
+            throw failure.during("resume", subject)
+        }
         let newLayer = try store.newLayer()
         let images = ImageFolder(folder: pod.folder)
         do {
-            let report = try restore(&pod, manifest, newLayer, sound, reach, images, observer)
+            let report = try restore(&pod, reader, newLayer, sound, reach, images, observer)
             try store.keep(network)
             return report
         } catch {
@@ -70,9 +78,10 @@ extension Session {
     }
 
     private func restore(
-        _ pod: inout PodRuntime, _ manifest: SessionManifest, _ newLayer: Int, _ sound: SoundChoice,
+        _ pod: inout PodRuntime, _ reader: StreamReader, _ newLayer: Int, _ sound: SoundChoice,
         _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer
     ) throws -> ResumeReport {
+        var manifest = reader.manifest
         var report = ResumeReport()
         var watch = Stopwatch()
         observer.stage("preparing")
@@ -83,7 +92,12 @@ extension Session {
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
-        let reading = Reading(manifest, of: store, into: images.dump)
+        let reading = Reading(reader, into: images)
+        // What the sound device and the programs were is told by an encrypted session only inside.
+        if reader.isEncrypted, let session = try reading.record()?.session {
+            manifest.sound = session.sound
+            manifest.mappedFiles = session.mappedFiles
+        }
         try start.startBroker(&pod, records: manifest.sound)
         try start.prepare(pod, fresh: false)
         let readAhead = MappedFiles.ReadAhead(manifest.mappedFiles ?? [], in: pod.folder.root)
@@ -100,12 +114,16 @@ extension Session {
         observer.stage("restoring memory")
         try start.perform(&pod)
         report.restore = watch.lap()
+        let record = try reading.record()
+        start.note(
+            filters: record?.filters ?? manifest.filters,
+            full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil)
         try start.finish(&pod)
-        images.unmount()
+        images.clear()
         report.total = watch.total
         report.session = manifest.number
         report.imageBytes = manifest.imageBytes
-        report.streamBytes = manifest.streamBytes
+        report.streamBytes = reader.streamBytes
         return report
     }
 
@@ -127,17 +145,26 @@ extension Session {
 private struct Reading {
     private final class Progress: Sendable {
         let bytes = Mutex<(done: UInt64, of: UInt64)>((0, 0))
+        let record = Mutex<SessionRecord?>(nil)
     }
 
     private let progress = Progress()
     private let work: Background<Void>
 
-    init(_ manifest: SessionManifest, of store: PodStore, into folder: FilePath) {
+    init(_ reader: StreamReader, into images: ImageFolder) {
+        let (folder, blocks) = (images.dump, images.blocks)
         work = Background { [progress] in
-            try SessionStream.read(manifest, of: store, into: folder) { done, all in
-                progress.bytes.withLock { $0 = (done, all) }
-            }
+            try reader.unpack(
+                into: folder, blocks: blocks,
+                onRecord: { record in progress.record.withLock { $0 = record } },
+                progress: { done, all in progress.bytes.withLock { $0 = (done, all) } })
         }
+    }
+
+    /// What the stream begins with, once that has been read; throws when reading has failed before.
+    func record() throws -> SessionRecord? {
+        try work.wait(until: { progress.record.withLock { $0 != nil } })
+        return progress.record.withLock { $0 }
     }
 
     func wait(_ show: (UInt64, UInt64) -> Void) throws {

@@ -92,6 +92,12 @@ struct Start: ~Copyable {
         try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid))
     }
 
+    /// What the session came through, and the full session that the next one may be compared with.
+    mutating func note(filters: [String], full: FullSessionState?) {
+        state.filters = filters
+        state.fullSession = full
+    }
+
     /// It runs.
     mutating func finish(_ pod: inout PodRuntime) throws {
         state.phase = .running

@@ -16,6 +16,7 @@ struct Resume: ParsableCommand {
     @OptionGroup var pod: PodOptions
     @OptionGroup var sound: SoundOptions
     @OptionGroup var network: NetworkOptions
+    @OptionGroup var keys: KeyOptions
     @OptionGroup var output: OutputOptions
 
     @Flag(name: .shortAndLong, help: "Do not wait for the pod's main program.")
@@ -26,7 +27,7 @@ struct Resume: ParsableCommand {
         let progress = Progress()
         let session = try pod.session()
         let report = try session.resume(
-            sound: try sound.choice(), network: network.network,
+            sound: try sound.choice(), network: network.network, keys: try keys.keys(),
             detach ? try progress.observer() : progress.observer(signals: signals))
         progress.line.finish()
         // Followed, standard output is the program's.
