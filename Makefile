@@ -19,6 +19,7 @@ help:
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside alsa-plugins'"'"' and PipeWire'"'"'s PCMs'
 	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
+	@echo 'make bench-stream     a session'"'"'s stream beside tar and zstd'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
 	@echo 'make readme-programs  put what the tests measured of programs into the README'
 	@echo 'make clean            remove what was built'
@@ -64,6 +65,9 @@ bench-move: setup build
 bench-sound: setup build
 	$(BIN)/mediapod-lab bench-sound
 
+bench-stream: setup build
+	$(BIN)/mediapod-lab bench-stream
+
 # What the last run of the tests measured.
 readme-programs:
 	@sed -i -e '/<!-- programs -->/,/<!-- \/programs -->/{//!d}' -e '/<!-- programs -->/r build/programs.md' README.md
@@ -74,4 +78,4 @@ clean:
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound readme-programs clean
+.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-stream readme-programs clean
