@@ -107,7 +107,7 @@ extension Session {
             filters = try options.filters ?? (state.filters ?? [Filter.zstd.name]).map { try FilterChoice($0) }
             _ = try FilterTable.ofThisHost.chain(filters)
         } catch let failure as Failure {
-            throw failure.during("suspend", "pod \(store.name)")
+            throw Suspend.running(failure, store)
         }
         // What another filter was meant to keep to itself must not be needed of the old stream.
         let isComparable = !options.isFull && state.filters == filters.map(\.description)
@@ -245,14 +245,18 @@ private struct Suspend {
         return reason.contains("write queue on an in-flight socket")
     }
 
+    /// A failure that did nothing to the session.
+    static func running(_ failure: Failure, _ store: PodStore) -> Failure {
+        let reason = failure.subject.isEmpty ? failure.reason : "\(failure.subject): \(failure.reason)"
+        let remedy = (failure.remedy.map { "\($0); " } ?? "") + "the session runs on"
+        return Failure("suspend", "pod \(store.name)", reason, remedy: remedy, cause: failure.cause)
+    }
+
     /// The failure as the user reads it; before the images, and CRIU's log with them, are gone.
     func explain(_ error: any Error) -> Failure {
         let subject = "pod \(store.name)"
         guard error is Criu.Problem else {
-            let failure = error as? Failure
-            let remedy = (failure?.remedy.map { "\($0); " } ?? "") + "the session runs on"
-            let reason = failure.map { "\($0.subject): \($0.reason)" } ?? "\(error)"
-            return Failure("suspend", subject, reason, remedy: remedy, cause: failure?.cause)
+            return Self.running(error as? Failure ?? Failure(sentence: "\(error)"), store)
         }
         let reason = CriuLog.reason(in: images.dumpLog) ?? "\(error)"
         let log = images.keep(images.dumpLog, as: "dump.log")

@@ -41,7 +41,7 @@ struct DeltaTests {
             #expect(try place.pod.sessions() == [1, 2])
             try place.unpack(delta)
             try place.expectSame()
-            try place.reader(delta).verify()
+            try StreamReader.verify(delta, of: place.pod)
             try place.reader(delta).verifyContents()
         }
     }

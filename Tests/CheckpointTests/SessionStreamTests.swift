@@ -25,7 +25,7 @@ struct SessionStreamTests {
             try place.expectSame()
             #expect(record?.session?.sound == StreamPlace.records)
             #expect(record?.filters == ["zstd"])
-            try place.reader(manifest).verify()
+            try StreamReader.verify(manifest, of: place.pod)
             try place.reader(manifest).verifyContents()
         }
     }
@@ -70,7 +70,7 @@ struct SessionStreamTests {
                 let expected = "session 1 of pod x: \(problem)"
                 #expect(place.refusal(manifest) == expected)
                 try place.expectNothing()
-                #expect(message { try place.reader(manifest).verify() } == expected)
+                #expect(message { try StreamReader.verify(manifest, of: place.pod) } == expected)
                 #expect(message { try place.reader(manifest).verifyContents() } == expected)
             }
             try expect(Array(good.dropLast(1000)), "state is truncated: \(good.count - 1000) of \(good.count) bytes")

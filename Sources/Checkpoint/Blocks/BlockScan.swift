@@ -45,6 +45,8 @@ public final class BlockScan: Sendable {
     }
 
     /// Every image has been written; waits for the last digests.
+    public func wait() throws { _ = try finish() }
+
     func finish() throws -> BlockTable {
         shared.isDumped.store(true, ordering: .releasing)
         thread.wait()

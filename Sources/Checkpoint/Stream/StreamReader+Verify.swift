@@ -1,14 +1,16 @@
-internal import DeviceStore
+public import DeviceStore
 internal import LinuxSystem
 
 extension StreamReader {
-    /// Reads the session's own stream as it lies on the device; throws if it is not what the manifest says. Needs no key.
-    public func verify(progress: @escaping SessionStream.Progress = { _, _ in }) throws {
+    /// Reads a session's own stream as it lies on the device; throws if it is not what the manifest says. Needs no key.
+    public static func verify(
+        _ manifest: SessionManifest, of pod: PodStore, progress: @escaping SessionStream.Progress = { _, _ in }
+    ) throws {
         do {
             let state = try StateReader(manifest, of: pod)
             while try state.next() != nil { progress(state.count, manifest.streamBytes) }
         } catch let failure as Failure {
-            throw failure.of(subject)
+            throw failure.of("session \(manifest.number) of pod \(pod.name)")
         }
     }
 
