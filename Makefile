@@ -66,13 +66,11 @@ bench-move: setup build
 bench-sound: setup build
 	$(BIN)/mediapod-lab bench-sound
 
-<<<<<<< HEAD
 bench-stream: setup build
 	$(BIN)/mediapod-lab bench-stream
-=======
+
 bench-engine: setup build
 	$(BIN)/mediapod-lab bench-engine
->>>>>>> 06e672f10d1a84d5d36f51dc644128f6c1a481af
 
 # What the last run of the tests measured.
 readme-programs:
@@ -84,8 +82,4 @@ clean:
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-<<<<<<< HEAD
-.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-stream readme-programs clean
-=======
-.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-engine readme-programs clean
->>>>>>> 06e672f10d1a84d5d36f51dc644128f6c1a481af
+.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-engine bench-stream readme-programs clean
