@@ -20,11 +20,20 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
     public var soundPolicy: SoundPolicy
     /// `NAME=value`, for every program of the pod.
     public var environment: [String]
+    /// How many suspended sessions are kept to go back to; `nil` for `defaultKeep`.
+    public var keep: Int?
+
+    public static let defaultKeep = 5
+    /// Of `keep`.
+    public static let keepRange = 1...1000
+
+    /// How many suspended sessions are kept, whatever `pod.json` says.
+    public var keptSessions: Int { min(max(keep ?? Self.defaultKeep, 1), Self.keepRange.upperBound) }
 
     public init(
         name: String, base: String, id: UUID = UUID(), createdAt: Date = Date(), uidBase: UInt32 = 100_000,
         uidCount: UInt32 = 65_536, hostname: String? = nil, soundPolicy: SoundPolicy = .portable,
-        environment: [String] = []
+        environment: [String] = [], keep: Int? = nil
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -36,6 +45,14 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         self.hostname = hostname ?? name
         self.soundPolicy = soundPolicy
         self.environment = environment
+        self.keep = keep
+    }
+
+    /// Makes it that of another pod that goes on as this one: its programs' machine keeps its name.
+    mutating func become(_ name: String) {
+        self.name = name
+        id = UUID()
+        createdAt = JSONText.wholeSeconds(Date())
     }
 
     enum CodingKeys: String, CodingKey {
@@ -44,6 +61,6 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         case uidBase = "uid_base"
         case uidCount = "uid_count"
         case soundPolicy = "sound_policy"
-        case id, name, base, hostname, environment
+        case id, name, base, hostname, environment, keep
     }
 }

@@ -1,5 +1,5 @@
 internal import Checkpoint
-internal import DeviceStore
+public import DeviceStore
 internal import Glibc
 internal import LinuxSystem
 internal import Pod
@@ -21,9 +21,11 @@ public struct ResumeReport: Codable, Sendable {
     public var total = 0.0
     public var imageBytes: UInt64 = 0
     public var streamBytes: UInt64 = 0
+    /// What earlier runs wrote and never suspended.
+    public var recoverable: [RecoverableLayer] = []
 
     enum CodingKeys: String, CodingKey {
-        case session
+        case session, recoverable
         case prepare = "prepare_ms"
         case read = "read_ms"
         case sound = "sound_ms"
@@ -37,21 +39,32 @@ public struct ResumeReport: Codable, Sendable {
 extension Session {
     /// Resumes the pod's session on this host. When this throws, nothing of it is left here, and the session lies on the
     /// device as it was.
-    public func resume(sound: SoundChoice, _ observer: Observer = Observer()) throws -> ResumeReport {
+    ///
+    /// - Parameter number: one that is kept, instead of the current one; when it runs, it is the current one.
+    public func resume(
+        at number: Int? = nil, sound: SoundChoice, _ observer: Observer = Observer()
+    ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
         if let state = pod.state, state.phase == .running {
             throw Failure("resume", subject, "it is running already")
         }
-        guard let manifest = try store.currentSession() else {
+        guard let manifest = try number.map(store.session) ?? store.currentSession() else {
             try store.requireUnowned(besides: runtime.path)
-            throw Failure("resume", subject, "it has no suspended session", remedy: "start it with: mediapod run")
+            let old = try store.sessions().last
+            let back = old.map { ", or go back with: mediapod resume \(store.name) --at \($0)" } ?? ""
+            throw Failure(
+                "resume", subject, "it has no suspended session", remedy: "start it with: mediapod run" + back)
         }
-        try Start.requirements(pod, base: manifest.base, layers: manifest.layers)
-        let newLayer = try store.newLayer()
+        let layers = try store.presentLayers(of: manifest.layers)
+        try Start.requirements(pod, base: manifest.base, layers: layers)
+        let recoverable = (try? store.recoverableLayers()) ?? []
+        let newLayer = try store.newLayer(on: layers, resuming: manifest.number)
         let images = ImageFolder(folder: pod.folder)
         do {
-            return try restore(&pod, manifest, newLayer, sound, images, observer)
+            var report = try restore(&pod, manifest, layers, newLayer, sound, images, observer)
+            report.recoverable = recoverable
+            return report
         } catch {
             let failure = explain(error, images)
             if pod.state == nil || pod.state?.phase == .stopped { try? store.removeLayer(newLayer) }
@@ -61,7 +74,7 @@ extension Session {
     }
 
     private func restore(
-        _ pod: inout PodRuntime, _ manifest: SessionManifest, _ newLayer: Int, _ sound: SoundChoice,
+        _ pod: inout PodRuntime, _ manifest: SessionManifest, _ layers: [Int], _ newLayer: Int, _ sound: SoundChoice,
         _ images: ImageFolder, _ observer: Observer
     ) throws -> ResumeReport {
         var report = ResumeReport()
@@ -69,7 +82,7 @@ extension Session {
         observer.stage("preparing")
         // A fresh layer over the sealed ones: the files are those of the session's moment.
         var start = try Start(
-            &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound)
+            &pod, phase: .resuming, layers: layers + [newLayer], newLayer: newLayer, sound: sound)
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
@@ -90,6 +103,8 @@ extension Session {
         observer.stage("restoring memory")
         try start.perform(&pod)
         report.restore = watch.lap()
+        // Where its host crashes, it goes back to this one.
+        if try store.currentSessionNumber() != manifest.number { try store.setCurrentSession(manifest.number) }
         try start.finish(&pod)
         images.unmount()
         report.total = watch.total

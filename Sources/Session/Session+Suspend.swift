@@ -41,7 +41,9 @@ public struct SuspendReport: Codable, Sendable {
 extension Session {
     /// Suspends the pod to its device. It either happened when this returns, or did not when this throws: then the
     /// session runs on, and the device still holds the one before.
-    public func suspend(_ observer: Observer = Observer()) throws -> SuspendReport {
+    ///
+    /// - Parameter keep: how many sessions the pod keeps from now on, this one included.
+    public func suspend(keep: Int? = nil, _ observer: Observer = Observer()) throws -> SuspendReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "suspend")
         let state = try pod.requireRunning("suspend")
         let criu = try Criu.find()
@@ -68,6 +70,7 @@ extension Session {
         var watch = Stopwatch()
         try Teardown.run(pod)
         try pod.forget()
+        if let keep { try? store.setKeep(keep) }
         images.removeKeptLogs()
         suspend.report.cleanup = watch.lap()
         return suspend.report

@@ -28,7 +28,8 @@ struct Start: ~Copyable {
         let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run)
         state.supervisor = supervisor.process
         // From here on another runtime is told that the pod is taken.
-        try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: supervisor.process.pid))
+        try pod.store.setOwner(
+            try PodOwner(runtime: pod.folder.runtime.path, initPID: supervisor.process.pid, layer: layers.last))
         try pod.save(state)
         self.state = state
         self.configuration = configuration
@@ -41,12 +42,11 @@ struct Start: ~Copyable {
         try Runc.requireInstalled()
         _ = try Criu.find()
         try pod.store.requireUnowned(besides: pod.folder.runtime.path)
-        let subject = "pod \(pod.store.name)"
-        guard Files.isRegularFile(pod.store.device.basePath(base)) else {
-            throw Failure(subject, "its base \(base) is not on the device")
-        }
-        for layer in layers where !Files.isFolder(pod.store.layerFolder(layer).appending("upper")) {
-            throw Failure(subject, "its files are incomplete: layer \(layer) is not on the device")
+        do {
+            try pod.store.device.requireBase(base)
+            try pod.store.requireLayers(layers)
+        } catch let failure as Failure {
+            throw failure.of("pod \(pod.store.name)")
         }
     }
 
@@ -85,7 +85,8 @@ struct Start: ~Copyable {
         }
         state.initProcess = process
         try pod.save(state)
-        try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid))
+        try pod.store.setOwner(
+            try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid, layer: state.layers.last))
     }
 
     /// It runs.
