@@ -63,39 +63,11 @@ public final class RandomLayers {
         try Mounts.overlay(
             lower: layers.reversed().map(upper) + [base], upper: nil, work: nil, at: mountPoint)
         defer { try? Mounts.detach(mountPoint) }
-        return try Self.lines(of: mountPoint)
+        return try TreeListing.lines(of: mountPoint, inodes: true)
     }
 
     /// A layer as it lies there.
-    public func plainView(of layer: Int) throws -> [String] { try Self.lines(of: upper(layer)) }
-
-    // Of a folder the number of its links and its inode depend on the mount; of a file its inode must stay.
-    private static let script = """
-        cd "$1"
-        find . -type d -printf '%p d %m %U %G %T@\\n' -o -type l -printf '%p l %l %U %G %T@ %i\\n' \\
-            -o -printf '%p %y %m %U %G %s %b %T@ %i\\n'
-        find . -type f -exec sha256sum {} +
-        """
-
-    private static func lines(of place: FilePath) throws -> [String] {
-        let output = try Pipeline.output(of: Command("sh", ["-c", script, "sh", place.string]))
-        let lines = String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init)
-        return (lines + (try attributes(in: OpenFolder(place), path: "."))).sorted()
-    }
-
-    private static func attributes(in folder: consuming OpenFolder, path: String) throws -> [String] {
-        var lines: [String] = []
-        for name in try folder.descriptor.attributes() where name.hasPrefix("user.") {
-            lines.append("\(path) \(name) \(try folder.descriptor.attribute(name) ?? [])")
-        }
-        for name in try folder.names() {
-            let status = try folder.status(of: name)
-            if let status, status.st_mode & S_IFMT == S_IFDIR {
-                lines += try attributes(in: folder.folder(name), path: "\(path)/\(name)")
-            }
-        }
-        return lines
-    }
+    public func plainView(of layer: Int) throws -> [String] { try TreeListing.lines(of: upper(layer), inodes: true) }
 
     // MARK: - Changes
 
