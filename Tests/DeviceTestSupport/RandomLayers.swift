@@ -88,7 +88,7 @@ public final class RandomLayers {
         case 4, 5: mkdir(one, 0o755)
         case 6: unlink(one)
         case 7: rmdir(one)
-        case 8: try? Files.removeTree(FilePath(one))
+        case 8: if isDeep(one) { try? Files.removeTree(FilePath(one)) }
         case 9: rename(one, other)
         case 10: symlink("target-\(random.next(below: 9))", one)
         case 11: link(one, other)
@@ -97,8 +97,14 @@ public final class RandomLayers {
         case 14: try? OpenFolder(FilePath(one)).descriptor.setAttribute("user.test", to: [UInt8(random.next(below: 255))])
         default:
             // A folder anew: overlayfs makes it opaque.
-            if (try? Files.removeTree(FilePath(one))) != nil, mkdir(one, 0o750) == 0 { write(one + "/a", flags: O_CREAT) }
+            guard isDeep(one), (try? Files.removeTree(FilePath(one))) != nil, mkdir(one, 0o750) == 0 else { return }
+            write(one + "/a", flags: O_CREAT)
         }
+    }
+
+    /// Near the root a removal takes so much with it that little would be left to meet; it is rare.
+    private func isDeep(_ path: String) -> Bool {
+        FilePath(path).components.count > mountPoint.components.count + 1 || random.next(below: 8) == 0
     }
 
     private func write(_ path: String, flags: Int32) {
