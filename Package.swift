@@ -138,7 +138,9 @@ let package = Package(
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",
-            dependencies: ["Session", "Pod", "LinuxSystem", "SoundLab", "mediapod", "podaudio", systemPackage],
+            dependencies: [
+                "Session", "Pod", "DeviceStore", "LinuxSystem", "SoundLab", "mediapod", "podaudio", systemPackage,
+            ],
             exclude: ["Programs"], swiftSettings: strict),
         .target(
             name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],

@@ -1,5 +1,5 @@
 public import FoundationEssentials
-internal import LinuxSystem
+public import LinuxSystem
 public import SoundControl
 
 /// A pod's network to the outside.
@@ -29,11 +29,14 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
     public var environment: [String]
     /// `nil` for a pod that was made before there was a choice, and has none.
     public var network: PodNetwork?
+    /// What the pod's programs may use of a CPU, so that the session can go to older ones; `nil` for all of it.
+    public var cpuBaseline: ProcessorLevel?
 
     public init(
         name: String, base: String, id: UUID = UUID(), createdAt: Date = Date(), uidBase: UInt32 = 100_000,
         uidCount: UInt32 = 65_536, hostname: String? = nil, soundPolicy: SoundPolicy = .portable,
-        environment: [String] = [], network: PodNetwork = .user
+        environment: [String] = [], network: PodNetwork = .user,
+        cpuBaseline: ProcessorLevel? = nil
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -46,6 +49,12 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         self.soundPolicy = soundPolicy
         self.environment = environment
         self.network = network
+        self.cpuBaseline = cpuBaseline
+    }
+
+    /// What every program of the pod is started with.
+    public var programEnvironment: [String] {
+        (cpuBaseline.map { ["GLIBC_TUNABLES=\($0.glibcTunable)"] } ?? []) + environment
     }
 
     enum CodingKeys: String, CodingKey {
@@ -54,6 +63,7 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         case uidBase = "uid_base"
         case uidCount = "uid_count"
         case soundPolicy = "sound_policy"
+        case cpuBaseline = "cpu_baseline"
         case id, name, base, hostname, environment, network
     }
 }

@@ -31,11 +31,16 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
     public var mappedFiles: [String]?
     /// Whether it had an interface to the outside, to which sockets may be bound.
     public var hasNetwork: Bool?
+    /// The CPUs that its programs were started on.
+    public var origins: [ProgramOrigin]?
+    /// The register sets that its threads had something in, as bits of XCR0.
+    public var registersInUse: UInt64?
 
     public init(
         number: Int, hostname: String, kernel: String, criuVersion: String, base: String, layers: [Int],
         filters: [String], imageBytes: UInt64, streamBytes: UInt64, streamSHA256: String, sound: SoundRecords,
-        mappedFiles: [String]? = nil, hasNetwork: Bool? = nil, id: UUID = UUID(), createdAt: Date = Date()
+        mappedFiles: [String]? = nil, hasNetwork: Bool? = nil, origins: [ProgramOrigin]? = nil,
+        registersInUse: UInt64? = nil, id: UUID = UUID(), createdAt: Date = Date()
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -53,6 +58,8 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         self.sound = sound
         self.mappedFiles = mappedFiles
         self.hasNetwork = hasNetwork
+        self.origins = origins
+        self.registersInUse = registersInUse
     }
 
     enum CodingKeys: String, CodingKey {
@@ -64,6 +71,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         case streamSHA256 = "stream_sha256"
         case mappedFiles = "mapped_files"
         case hasNetwork = "has_network"
-        case id, number, hostname, kernel, base, layers, filters, sound
+        case registersInUse = "registers_in_use"
+        case id, number, hostname, kernel, base, layers, filters, sound, origins
     }
 }

@@ -1,3 +1,4 @@
+public import DeviceStore
 public import LinuxSystem
 public import Pod
 public import SoundControl
@@ -31,6 +32,8 @@ public struct RuntimeState: Codable, Sendable {
     public var soundPolicy: SoundPolicy
     /// Where the pod's interface leads; `nil` when it has none but its loopback.
     public var network: UserNetwork.Reach?
+    /// The CPUs that the programs were started on that were resumed here.
+    public var origins: [ProgramOrigin]?
     /// The session that a suspend under way writes.
     public var writingSession: Int?
     public var initProcess: ProcessIdentity?
@@ -49,7 +52,7 @@ public struct RuntimeState: Codable, Sendable {
         case writingSession = "writing_session"
         case initProcess = "init"
         case exitCode = "exit_code"
-        case phase, device, layers, sound, network, supervisor, broker
+        case phase, device, layers, sound, network, origins, supervisor, broker
     }
 
     /// The kernel's own id of this boot.

@@ -21,6 +21,8 @@ public struct ResumeReport: Codable, Sendable {
     public var total = 0.0
     public var imageBytes: UInt64 = 0
     public var streamBytes: UInt64 = 0
+    /// What a person should know of this host, each in one line.
+    public var warnings: [String] = []
 
     enum CodingKeys: String, CodingKey {
         case session
@@ -31,6 +33,7 @@ public struct ResumeReport: Codable, Sendable {
         case total = "total_ms"
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
+        case warnings
     }
 }
 
@@ -38,9 +41,11 @@ extension Session {
     /// Resumes the pod's session on this host. When this throws, nothing of it is left here, and the session lies on the
     /// device as it was.
     ///
-    /// - Parameter network: from now on the pod's; without, it stays what it is.
+    /// - Parameters:
+    ///   - network: from now on the pod's; without, it stays what it is.
+    ///   - anyCPU: also where programs may end for want of a CPU's features.
     public func resume(
-        sound: SoundChoice, network: PodNetwork? = nil, _ observer: Observer = Observer()
+        sound: SoundChoice, network: PodNetwork? = nil, anyCPU: Bool = false, _ observer: Observer = Observer()
     ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
@@ -54,11 +59,20 @@ extension Session {
         // Programs that had an interface may have bound sockets to it.
         let isOut = (try network ?? store.configuration().network) == .user
         let reach: UserNetwork.Reach? = isOut ? .outside : manifest.hasNetwork == true ? .nowhere : nil
-        try Start.requirements(pod, base: manifest.base, layers: manifest.layers, network: reach)
+        try store.requireUnowned(besides: runtime.path)
+        let criu = try Criu.find()
+        // It takes a moment to say, which is there as long as the files are not.
+        let criuVersion = Background { try criu.version() }
+        let findings = try preflight(manifest, network: reach, anyCPU: anyCPU)
+        try findings.requireNoRefusal(to: "resume", subject)
         let newLayer = try store.newLayer()
         let images = ImageFolder(folder: pod.folder)
         do {
-            let report = try restore(&pod, manifest, newLayer, sound, reach, images, observer)
+            var report = try restore(&pod, manifest, newLayer, sound, reach, images, observer) {
+                try Preflight.criu(of: manifest, version: try criuVersion.value()).requireNoRefusal(
+                    to: "resume", subject)
+            }
+            report.warnings = findings.warnings
             try store.keep(network)
             return report
         } catch {
@@ -69,9 +83,22 @@ extension Session {
         }
     }
 
+    /// What is known at once; CRIU's part is not.
+    private func preflight(
+        _ manifest: SessionManifest, network: UserNetwork.Reach?, anyCPU: Bool
+    ) throws -> [CheckFinding] {
+        Preflight.kernel(of: manifest)
+            + Preflight.processor(
+                origins: manifest.origins ?? [], registersInUse: manifest.registersInUse ?? 0, on: .current,
+                anyway: anyCPU)
+            + Preflight.memory(for: manifest) + Preflight.network(isWanted: network != nil)
+            + Preflight.files(store, base: manifest.base, layers: manifest.layers)
+            + Preflight.stream(of: manifest, in: store) + Preflight.space(store.device)
+    }
+
     private func restore(
         _ pod: inout PodRuntime, _ manifest: SessionManifest, _ newLayer: Int, _ sound: SoundChoice,
-        _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer
+        _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer, lastChecks: () throws -> Void
     ) throws -> ResumeReport {
         var report = ResumeReport()
         var watch = Stopwatch()
@@ -79,7 +106,7 @@ extension Session {
         // A fresh layer over the sealed ones: the files are those of the session's moment.
         var start = try Start(
             &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound,
-            network: network)
+            network: network, origins: manifest.origins ?? [])
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
@@ -97,6 +124,7 @@ extension Session {
         report.sound = watch.lap()
         if observer.isInterrupted() { throw Failure("the resume", "interrupted") }
 
+        try lastChecks()
         observer.stage("restoring memory")
         try start.perform(&pod)
         report.restore = watch.lap()

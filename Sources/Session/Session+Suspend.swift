@@ -23,6 +23,8 @@ public struct SuspendReport: Codable, Sendable {
     public var cleanup = 0.0
     public var imageBytes: UInt64 = 0
     public var streamBytes: UInt64 = 0
+    /// What a person should know of where the session can go, each in one line.
+    public var warnings: [String] = []
 
     enum CodingKeys: String, CodingKey {
         case session
@@ -35,6 +37,7 @@ public struct SuspendReport: Codable, Sendable {
         case cleanup = "cleanup_ms"
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
+        case warnings
     }
 }
 
@@ -131,6 +134,7 @@ private struct Suspend {
             try attempt("write", "the pod's files") { () throws(Errno) in try Files.syncFileSystem(at: layer) }
         }
         let mapped = Background { [cgroup] in MappedFiles.list(in: cgroup) }
+        let running = Background { [cgroup] in ProgramStart.all(in: cgroup) }
         AttachedPrograms(folder: folder).release()
         let records = try sound.detach()
         report.sound += watch.lap()
@@ -144,6 +148,7 @@ private struct Suspend {
         try stopIfInterrupted()
 
         observer.stage("writing the session")
+        let registers = Background { [images] in try RegistersInUse.inImages(images.dump) }
         let summary = try SessionStream.write(
             images: images.dump, records: records, to: writer, progress: observer.bytes)
         report.imageBytes = summary.imageBytes
@@ -153,7 +158,14 @@ private struct Suspend {
 
         observer.stage("syncing the device")
         try sync.value()
-        try writer.commit(try manifest(writer.number, records, summary, try mapped.value()))
+        var manifest = try manifest(writer.number, records, summary, try mapped.value())
+        let origins = ProgramOrigin.update(
+            state.origins ?? [], running: try running.value(), on: .current,
+            baseline: try store.configuration().cpuBaseline)
+        manifest.origins = origins
+        manifest.registersInUse = try registers.value()
+        report.warnings = Preflight.portability(of: origins, notable: .v4).warnings
+        try writer.commit(manifest)
         report.sync = watch.lap()
         report.total = watch.total
     }

@@ -18,13 +18,14 @@ struct Start: ~Copyable {
     /// - Parameter layers: lowest first, the last to be written to.
     init(
         _ pod: inout PodRuntime, phase: RuntimeState.Phase, layers: [Int], newLayer: Int?, sound: SoundChoice,
-        network: UserNetwork.Reach?
+        network: UserNetwork.Reach?, origins: [ProgramOrigin] = []
     ) throws {
         let configuration = try pod.store.configuration()
         var state = RuntimeState(
             phase: phase, bootID: RuntimeState.currentBootID, device: pod.store.device.root.string,
             uidBase: configuration.uidBase, uidCount: configuration.uidCount, layers: layers, newLayer: newLayer,
-            sound: sound, soundPolicy: configuration.soundPolicy, network: network)
+            sound: sound, soundPolicy: configuration.soundPolicy, network: network,
+            origins: origins)
         try pod.save(state)
         let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run)
         state.supervisor = supervisor.process
@@ -35,23 +36,6 @@ struct Start: ~Copyable {
         self.configuration = configuration
         self.supervisor = consume supervisor
         broker = nil
-    }
-
-    /// Throws what a start needs and this host or the device has not.
-    static func requirements(
-        _ pod: borrowing PodRuntime, base: String, layers: [Int], network: UserNetwork.Reach?
-    ) throws {
-        try Runc.requireInstalled()
-        _ = try Criu.find()
-        if network != nil { try UserNetwork.requireInstalled() }
-        try pod.store.requireUnowned(besides: pod.folder.runtime.path)
-        let subject = "pod \(pod.store.name)"
-        guard Files.isRegularFile(pod.store.device.basePath(base)) else {
-            throw Failure(subject, "its base \(base) is not on the device")
-        }
-        for layer in layers where !Files.isFolder(pod.store.layerFolder(layer).appending("upper")) {
-            throw Failure(subject, "its files are incomplete: layer \(layer) is not on the device")
-        }
     }
 
     mutating func startBroker(_ pod: inout PodRuntime, records: SoundRecords?) throws {
@@ -78,7 +62,7 @@ struct Start: ~Copyable {
         let hook = [Executable.path.string, "_network"] + (state.network == nil ? [] : ["interface"])
         try PodSpec(
             hostname: configuration.hostname, uidBase: state.uidBase, uidCount: state.uidCount,
-            environment: configuration.environment, networkHook: hook
+            environment: configuration.programEnvironment, networkHook: hook
         ).write(to: pod.folder)
     }
 

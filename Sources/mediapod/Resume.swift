@@ -18,6 +18,12 @@ struct Resume: ParsableCommand {
     @OptionGroup var network: NetworkOptions
     @OptionGroup var output: OutputOptions
 
+    @Flag(
+        help: """
+            Also on a CPU that has not all that the session's programs may use: what uses it all the same ends (SIGILL).
+            """)
+    var anyCpu = false
+
     @Flag(name: .shortAndLong, help: "Do not wait for the pod's main program.")
     var detach = false
 
@@ -26,9 +32,10 @@ struct Resume: ParsableCommand {
         let progress = Progress()
         let session = try pod.session()
         let report = try session.resume(
-            sound: try sound.choice(), network: network.network,
+            sound: try sound.choice(), network: network.network, anyCPU: anyCpu,
             detach ? try progress.observer() : progress.observer(signals: signals))
         progress.line.finish()
+        for warning in report.warnings { Terminal.say(warning) }
         // Followed, standard output is the program's.
         if detach || output.format == .json {
             try output.show(report) {

@@ -32,5 +32,6 @@ struct Suspend: ParsableCommand {
                 ("in all", milliseconds(report.total)),
             ]
         }
+        for warning in report.warnings { Terminal.say(warning) }
     }
 }
