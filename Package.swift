@@ -39,6 +39,7 @@ let package = Package(
         .target(name: "CLinux", cSettings: strictC),
         .target(name: "SoundABI", cSettings: strictC),
         .target(name: "PodInitABI", cSettings: strictC),
+        .target(name: "DisplayABI", cSettings: strictC),
         .systemLibrary(name: "CALSA"),
         .systemLibrary(name: "CPulse"),
         .systemLibrary(name: "CSndFile"),
@@ -68,7 +69,7 @@ let package = Package(
         .target(
             name: "PodBase", dependencies: ["LinuxSystem", "DeviceStore", systemPackage], swiftSettings: strict),
         .target(
-            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
+            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage, crypto],
             swiftSettings: strict),
         .target(
             name: "Session",
@@ -158,7 +159,8 @@ let package = Package(
         .testTarget(
             name: "CheckpointTests",
             dependencies: [
-                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "DeviceTestSupport", systemPackage,
+                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "SoundLab", "DeviceTestSupport", "mediapod",
+                systemPackage,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -46,7 +46,9 @@ extension PodStore {
         let subject = "session \(number) of pod \(name)"
         guard Files.isFolder(sessionFolder(number)) else { throw Failure(subject, "its folder is missing") }
         let file = sessionFolder(number).appending("manifest.json")
-        let manifest = try DocumentFile.read(SessionManifest.self, file, name: subject)
+        var manifest = try DocumentFile.read(SessionManifest.self, file, name: subject)
+        // Of the file, not of the session.
+        manifest.checksum = nil
         guard manifest.number == number else {
             throw Failure(subject, "manifest.json is that of session \(manifest.number)")
         }

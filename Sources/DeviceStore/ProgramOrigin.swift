@@ -6,6 +6,7 @@ public struct ProgramOrigin: Codable, Sendable, Equatable {
     public var processor: Processor
     /// What their C library was restricted to.
     public var baseline: ProcessorLevel?
+    /// None where an encrypted session does not name them outside of its stream.
     public var programs: [ProgramStart]
 
     public init(processor: Processor, baseline: ProcessorLevel?, programs: [ProgramStart]) {

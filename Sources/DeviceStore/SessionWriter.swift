@@ -51,7 +51,7 @@ public final class SessionWriter: Sendable {
 
     package func commit(_ manifest: SessionManifest, keep: Int, after: (Step) throws -> Void) throws {
         precondition(manifest.number == number && keep >= 1)
-        let bytes = try JSONText.encode(manifest)
+        let bytes = try manifest.encoded()
         let previous = try pod.currentSessionNumber()
         do {
             try after(.began)
@@ -73,8 +73,11 @@ public final class SessionWriter: Sendable {
         }
         ended.withLock { $0 = true }
         // The new session is safe; an old one that cannot be removed costs space only, and goes with the next.
-        let kept = Set((try? pod.sessions())?.filter { $0 <= number }.suffix(keep) ?? [number])
-        try? pod.removeSessions { kept.contains($0) }
+        let kept = (try? pod.sessions())?.filter { $0 <= number }.suffix(keep) ?? [number]
+        // A manifest that cannot be read may require anything.
+        guard let required = try? kept.flatMap({ try pod.manifest(ofSession: $0).requires }) else { return }
+        let needed = Set(kept).union(required)
+        try? pod.removeSessions { needed.contains($0) }
     }
 
     /// The rename of `current` may have happened and its sync failed: the caller goes on with the session running, so

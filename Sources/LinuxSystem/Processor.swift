@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 internal import SystemPackage
 
 /// A CPU as the programs see it that run on it.
@@ -21,14 +22,18 @@ public struct Processor: Codable, Sendable, Equatable {
         self.registers = registers
     }
 
-    /// This machine's. All processors that Linux runs on have the same features.
+    /// This machine's, or the one whose `/proc/cpuinfo` the environment names (`MEDIAPOD_CPUINFO`): to find out here what
+    /// would become of a session there. All processors that one Linux runs on have the same features.
     public static let current: Processor = {
-        let text = (try? Files.text("/proc/cpuinfo", limit: 1 << 24)) ?? ""
-        return Processor(information: text, registers: csys_register_sets())
+        let other = getenv("MEDIAPOD_CPUINFO").map { FilePath(String(cString: $0)) }
+        let text = (try? Files.text(other ?? "/proc/cpuinfo", limit: 1 << 24)) ?? ""
+        return Processor(information: text, registers: other == nil ? csys_register_sets() : nil)
     }()
 
     /// From a `/proc/cpuinfo`; its first processor.
-    package init(information: String, registers: UInt64) {
+    ///
+    /// - Parameter registers: without, those that the features use.
+    package init(information: String, registers: UInt64?) {
         func value(_ name: String) -> Substring? {
             let line = information.split(separator: "\n").first { $0.hasPrefix(name) && $0.contains(":") }
             return line?.split(separator: ":", maxSplits: 1).last.map { $0.drop { $0 == " " } }
@@ -36,7 +41,15 @@ public struct Processor: Codable, Sendable, Equatable {
         name = Failure.oneLine(String(value("model name") ?? "of unknown make"))
         let flags = Set((value("flags") ?? "").split(separator: " ").map(String.init))
         features = flags.intersection(Self.known).sorted()
-        self.registers = registers
+        self.registers = registers ?? Self.registers(of: flags)
+    }
+
+    /// x87 and SSE, and what is told of the rest.
+    private static func registers(of flags: Set<String>) -> UInt64 {
+        let sets: [(String, UInt64)] = [
+            ("avx", 0b100), ("avx512f", 0b1110_0000), ("pku", 1 << 9), ("amx_tile", 0b11 << 17),
+        ]
+        return sets.reduce(0b11) { flags.contains($1.0) ? $0 | $1.1 : $0 }
     }
 
     private static let known = ProcessorLevel.v4.features.union(byLibrary).union(byPrograms)

@@ -19,13 +19,14 @@ extension Preflight {
     package static func processor(
         origins: [ProgramOrigin], registersInUse: UInt64, on processor: Processor, anyway: Bool = false
     ) -> [CheckFinding] {
-        var findings = origins.flatMap { self.findings(of: $0, on: processor, anyway ? .limited : .refused) }
+        let verdict: CheckFinding.Verdict = anyway ? .limited : .refused
+        var findings = origins.flatMap { self.findings(of: $0, on: processor, verdict) }
         let lost = registersInUse & Self.ofPrograms & ~processor.registers
         if lost != 0 {
             let names = Processor.names(ofRegisters: lost).joined(separator: ", ")
             findings.append(
                 CheckFinding(
-                    "cpu", .refused,
+                    "cpu", verdict,
                     "programs hold values in registers that this CPU (\(processor.name)) does not have: \(names)",
                     remedy: newer))
         }
@@ -46,7 +47,6 @@ extension Preflight {
     private static func findings(
         of origin: ProgramOrigin, on processor: Processor, _ verdict: CheckFinding.Verdict
     ) -> [CheckFinding] {
-        guard !origin.programs.isEmpty else { return [] }
         let here = Set(processor.features)
         let start = "\(names(of: origin.programs)) started on \(origin.processor.name)"
         let missing = origin.neededForCertain.subtracting(here)
@@ -80,6 +80,7 @@ extension Preflight {
 
     /// "bash, mpg123 and 3 more were"
     private static func names(of programs: [ProgramStart]) -> String {
+        guard !programs.isEmpty else { return "its programs were" }
         let names = Set(programs.map { $0.program.split(separator: "/").last.map(String.init) ?? "?" }).sorted()
         let shown = names.prefix(3).joined(separator: ", ")
         let rest = names.count > 3 ? " and \(names.count - 3) more" : ""

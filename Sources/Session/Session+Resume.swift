@@ -1,4 +1,4 @@
-internal import Checkpoint
+public import Checkpoint
 public import DeviceStore
 internal import Glibc
 internal import LinuxSystem
@@ -44,8 +44,10 @@ extension Session {
     /// - Parameters:
     ///   - network: from now on the pod's; without, it stays what it is.
     ///   - anyCPU: also where programs may end for want of a CPU's features.
+    ///   - keys: what an encrypted session is opened with.
     public func resume(
-        sound: SoundChoice, network: PodNetwork? = nil, anyCPU: Bool = false, _ observer: Observer = Observer()
+        sound: SoundChoice, network: PodNetwork? = nil, anyCPU: Bool = false, keys: Keys = Keys(),
+        _ observer: Observer = Observer()
     ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
@@ -65,10 +67,16 @@ extension Session {
         let criuVersion = Background { try criu.version() }
         let findings = try preflight(manifest, network: reach, anyCPU: anyCPU)
         try findings.requireNoRefusal(to: "resume", subject)
+        let reader: StreamReader
+        do {
+            reader = try StreamReader(manifest, of: store, keys: keys)
+        } catch let failure as Failure {
+            throw failure.during("resume", subject)
+        }
         let newLayer = try store.newLayer()
         let images = ImageFolder(folder: pod.folder)
         do {
-            var report = try restore(&pod, manifest, newLayer, sound, reach, images, observer) {
+            var report = try restore(&pod, reader, newLayer, sound, reach, images, observer) {
                 try Preflight.criu(of: manifest, version: try criuVersion.value()).requireNoRefusal(
                     to: "resume", subject)
             }
@@ -97,24 +105,31 @@ extension Session {
     }
 
     private func restore(
-        _ pod: inout PodRuntime, _ manifest: SessionManifest, _ newLayer: Int, _ sound: SoundChoice,
+        _ pod: inout PodRuntime, _ reader: StreamReader, _ newLayer: Int, _ sound: SoundChoice,
         _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer, lastChecks: () throws -> Void
     ) throws -> ResumeReport {
+        var manifest = reader.manifest
         var report = ResumeReport()
         var watch = Stopwatch()
         observer.stage("preparing")
         // A fresh layer over the sealed ones: the files are those of the session's moment.
         var start = try Start(
             &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound,
-            network: network, origins: manifest.origins ?? [])
+            network: network)
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
-        let reading = Reading(manifest, of: store, into: images.dump)
+        let reading = Reading(reader, into: images)
+        // What the sound device and the programs were is told by an encrypted session only inside.
+        if reader.isEncrypted, let session = try reading.record()?.session {
+            manifest.sound = session.sound
+            manifest.mappedFiles = session.mappedFiles
+        }
         try start.startBroker(&pod, records: manifest.sound)
         try start.prepare(pod, fresh: false)
         let readAhead = MappedFiles.ReadAhead(manifest.mappedFiles ?? [], in: pod.folder.root)
         defer { withExtendedLifetime(readAhead) {} }
+        try lastChecks()
         report.prepare = watch.lap()
 
         observer.stage("reading the session")
@@ -124,16 +139,20 @@ extension Session {
         report.sound = watch.lap()
         if observer.isInterrupted() { throw Failure("the resume", "interrupted") }
 
-        try lastChecks()
         observer.stage("restoring memory")
         try start.perform(&pod)
         report.restore = watch.lap()
+        let record = try reading.record()
+        start.note(
+            filters: record?.filters ?? manifest.filters,
+            full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil,
+            origins: ((reader.isEncrypted ? record?.session : nil) ?? manifest).origins ?? [])
         try start.finish(&pod)
-        images.unmount()
+        images.clear()
         report.total = watch.total
         report.session = manifest.number
         report.imageBytes = manifest.imageBytes
-        report.streamBytes = manifest.streamBytes
+        report.streamBytes = reader.streamBytes
         return report
     }
 
@@ -155,17 +174,26 @@ extension Session {
 private struct Reading {
     private final class Progress: Sendable {
         let bytes = Mutex<(done: UInt64, of: UInt64)>((0, 0))
+        let record = Mutex<SessionRecord?>(nil)
     }
 
     private let progress = Progress()
     private let work: Background<Void>
 
-    init(_ manifest: SessionManifest, of store: PodStore, into folder: FilePath) {
+    init(_ reader: StreamReader, into images: ImageFolder) {
+        let (folder, blocks) = (images.dump, images.blocks)
         work = Background { [progress] in
-            try SessionStream.read(manifest, of: store, into: folder) { done, all in
-                progress.bytes.withLock { $0 = (done, all) }
-            }
+            try reader.unpack(
+                into: folder, blocks: blocks,
+                onRecord: { record in progress.record.withLock { $0 = record } },
+                progress: { done, all in progress.bytes.withLock { $0 = (done, all) } })
         }
+    }
+
+    /// What the stream begins with, once that has been read; throws when reading has failed before.
+    func record() throws -> SessionRecord? {
+        try work.wait(until: { progress.record.withLock { $0 != nil } })
+        return progress.record.withLock { $0 }
     }
 
     func wait(_ show: (UInt64, UInt64) -> Void) throws {

@@ -18,14 +18,13 @@ struct Start: ~Copyable {
     /// - Parameter layers: lowest first, the last to be written to.
     init(
         _ pod: inout PodRuntime, phase: RuntimeState.Phase, layers: [Int], newLayer: Int?, sound: SoundChoice,
-        network: UserNetwork.Reach?, origins: [ProgramOrigin] = []
+        network: UserNetwork.Reach?
     ) throws {
         let configuration = try pod.store.configuration()
         var state = RuntimeState(
             phase: phase, bootID: RuntimeState.currentBootID, device: pod.store.device.root.string,
             uidBase: configuration.uidBase, uidCount: configuration.uidCount, layers: layers, newLayer: newLayer,
-            sound: sound, soundPolicy: configuration.soundPolicy, network: network,
-            origins: origins)
+            sound: sound, soundPolicy: configuration.soundPolicy, network: network)
         try pod.save(state)
         let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run)
         state.supervisor = supervisor.process
@@ -74,6 +73,14 @@ struct Start: ~Copyable {
         state.initProcess = process
         try pod.save(state)
         try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid))
+    }
+
+    /// What the session came through, the full session that the next one may be compared with, and the CPUs that its
+    /// programs were started on.
+    mutating func note(filters: [String], full: FullSessionState?, origins: [ProgramOrigin]) {
+        state.filters = filters
+        state.fullSession = full
+        state.origins = origins
     }
 
     /// It runs.

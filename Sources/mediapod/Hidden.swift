@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CLI
+internal import Checkpoint
 internal import DeviceStore
 internal import Glibc
 internal import LinuxSystem
@@ -29,6 +30,20 @@ struct Supervise: ParsableCommand {
         } else {
             try supervisor.watch()
         }
+    }
+}
+
+/// `mediapod _upgrade`: a filter that turns the archive of an older stream into that of the next format.
+struct Upgrade: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "_upgrade", abstract: "Turn an older stream's archive into the next format's (a filter).",
+        shouldDisplay: false)
+
+    @Argument(help: "The format of the input.")
+    var format: Int
+
+    func run() throws {
+        try ArchiveUpgrade.run(from: format, input: OwnedDescriptor(adopting: 0), output: OwnedDescriptor(adopting: 1))
     }
 }
 

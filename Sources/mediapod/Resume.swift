@@ -16,6 +16,7 @@ struct Resume: ParsableCommand {
     @OptionGroup var pod: PodOptions
     @OptionGroup var sound: SoundOptions
     @OptionGroup var network: NetworkOptions
+    @OptionGroup var keys: KeyOptions
     @OptionGroup var output: OutputOptions
 
     @Flag(
@@ -32,7 +33,7 @@ struct Resume: ParsableCommand {
         let progress = Progress()
         let session = try pod.session()
         let report = try session.resume(
-            sound: try sound.choice(), network: network.network, anyCPU: anyCpu,
+            sound: try sound.choice(), network: network.network, anyCPU: anyCpu, keys: try keys.keys(),
             detach ? try progress.observer() : progress.observer(signals: signals))
         progress.line.finish()
         for warning in report.warnings { Terminal.say(warning) }

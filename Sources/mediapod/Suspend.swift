@@ -12,11 +12,18 @@ struct Suspend: ParsableCommand {
             """)
 
     @OptionGroup var pod: PodOptions
+    @OptionGroup var filters: FilterOptions
+    @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+
+    @Flag(help: "Write all of the session, not what differs from the one that it was resumed from.")
+    var full = false
 
     func run() throws {
         let progress = Progress()
-        let report = try pod.session().suspend(try progress.observer())
+        let report = try pod.session().suspend(
+            SuspendOptions(filters: try filters.choices(), keys: passphrase.keys(), isFull: full),
+            try progress.observer())
         progress.line.finish()
         try output.show(report) {
             [

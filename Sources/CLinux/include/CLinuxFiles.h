@@ -10,6 +10,9 @@
 /// A descriptor for `path`, close-on-exec; `mode` counts with O_CREAT only.
 int csys_open(const char *path, int flags, mode_t mode);
 
+/// memfd_create, close-on-exec.
+int csys_memory_file(const char *name);
+
 /// Writes to the device whatever the file system that `fd` lies on still holds in memory.
 int csys_syncfs(int fd);
 
