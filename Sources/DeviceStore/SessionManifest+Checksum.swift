@@ -5,7 +5,7 @@ extension SessionManifest {
     private static let noChecksum = String(repeating: "0", count: 64)
 
     /// The file, with its checksum in it.
-    func encoded() throws -> [UInt8] {
+    package func encoded() throws -> [UInt8] {
         var manifest = self
         manifest.checksum = Self.noChecksum
         let bytes = try JSONText.encode(manifest)

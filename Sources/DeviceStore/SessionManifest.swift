@@ -40,12 +40,16 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
     var checksum: String?
     /// Whether it had an interface to the outside, to which sockets may be bound.
     public var hasNetwork: Bool?
+    /// The CPUs that its programs were started on.
+    public var origins: [ProgramOrigin]?
+    /// The register sets that its threads had something in, as bits of XCR0.
+    public var registersInUse: UInt64?
 
     public init(
         number: Int, hostname: String, kernel: String, criuVersion: String, base: String, layers: [Int],
         filters: [String], imageBytes: UInt64, streamBytes: UInt64, streamSHA256: String, sound: SoundRecords,
-        mappedFiles: [String]? = nil, hasNetwork: Bool? = nil, requires: [Int] = [], id: UUID = UUID(),
-        createdAt: Date = Date()
+        mappedFiles: [String]? = nil, hasNetwork: Bool? = nil, origins: [ProgramOrigin]? = nil,
+        registersInUse: UInt64? = nil, requires: [Int] = [], id: UUID = UUID(), createdAt: Date = Date()
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -64,6 +68,8 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         self.mappedFiles = mappedFiles
         required = requires
         self.hasNetwork = hasNetwork
+        self.origins = origins
+        self.registersInUse = registersInUse
     }
 
     enum CodingKeys: String, CodingKey {
@@ -76,6 +82,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         case mappedFiles = "mapped_files"
         case required = "requires"
         case hasNetwork = "has_network"
-        case id, number, hostname, kernel, base, layers, filters, sound, checksum
+        case registersInUse = "registers_in_use"
+        case id, number, hostname, kernel, base, layers, filters, sound, origins, checksum
     }
 }

@@ -1,4 +1,4 @@
-internal import DeviceStore
+public import DeviceStore
 public import LinuxSystem
 public import Pod
 public import SoundControl
@@ -32,6 +32,8 @@ public struct RuntimeState: Codable, Sendable {
     public var soundPolicy: SoundPolicy
     /// Where the pod's interface leads; `nil` when it has none but its loopback.
     public var network: UserNetwork.Reach?
+    /// The CPUs that the programs were started on that were resumed here.
+    public var origins: [ProgramOrigin]?
     /// The session that a suspend under way writes.
     public var writingSession: Int?
     /// The filters that its session came through, as they were asked for: its next one goes through the same.
@@ -55,7 +57,7 @@ public struct RuntimeState: Codable, Sendable {
         case fullSession = "full_session"
         case initProcess = "init"
         case exitCode = "exit_code"
-        case phase, device, layers, sound, network, supervisor, broker, filters
+        case phase, device, layers, sound, network, origins, supervisor, broker, filters
     }
 
     /// The kernel's own id of this boot.

@@ -23,6 +23,8 @@ public struct ResumeReport: Codable, Sendable {
     public var streamBytes: UInt64 = 0
     /// What earlier runs wrote and never suspended.
     public var recoverable: [RecoverableLayer] = []
+    /// What a person should know of this host, each in one line.
+    public var warnings: [String] = []
 
     enum CodingKeys: String, CodingKey {
         case session, recoverable
@@ -33,6 +35,7 @@ public struct ResumeReport: Codable, Sendable {
         case total = "total_ms"
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
+        case warnings
     }
 }
 
@@ -43,9 +46,11 @@ extension Session {
     /// - Parameters:
     ///   - number: one that is kept, instead of the current one; when it runs, it is the current one.
     ///   - network: from now on the pod's; without, it stays what it is.
+    ///   - anyCPU: also where programs may end for want of a CPU's features.
     ///   - keys: what an encrypted session is opened with.
     public func resume(
-        at number: Int? = nil, sound: SoundChoice, network: PodNetwork? = nil, keys: Keys = Keys(),
+        at number: Int? = nil, sound: SoundChoice, network: PodNetwork? = nil, anyCPU: Bool = false,
+        keys: Keys = Keys(),
         _ observer: Observer = Observer()
     ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
@@ -64,7 +69,12 @@ extension Session {
         let isOut = (try network ?? store.configuration().network) == .user
         let reach: UserNetwork.Reach? = isOut ? .outside : manifest.hasNetwork == true ? .nowhere : nil
         let layers = try store.presentLayers(of: manifest.layers)
-        try Start.requirements(pod, base: manifest.base, layers: layers, network: reach)
+        try store.requireUnowned(besides: runtime.path)
+        let criu = try Criu.find()
+        // It takes a moment to say, which is there as long as the files are not.
+        let criuVersion = Background { try criu.version() }
+        let findings = try preflight(manifest, network: reach, anyCPU: anyCPU)
+        try findings.requireNoRefusal(to: "resume", subject)
         let reader: StreamReader
         do {
             reader = try StreamReader(manifest, of: store, keys: keys)
@@ -75,7 +85,11 @@ extension Session {
         let newLayer = try store.newLayer(on: layers, resuming: manifest.number)
         let images = ImageFolder(folder: pod.folder)
         do {
-            var report = try restore(&pod, reader, layers, newLayer, sound, reach, images, observer)
+            var report = try restore(&pod, reader, layers, newLayer, sound, reach, images, observer) {
+                try Preflight.criu(of: manifest, version: try criuVersion.value()).requireNoRefusal(
+                    to: "resume", subject)
+            }
+            report.warnings = findings.warnings
             try store.keep(network)
             report.recoverable = recoverable
             return report
@@ -87,9 +101,22 @@ extension Session {
         }
     }
 
+    /// What is known at once; CRIU's part is not.
+    private func preflight(
+        _ manifest: SessionManifest, network: UserNetwork.Reach?, anyCPU: Bool
+    ) throws -> [CheckFinding] {
+        Preflight.kernel(of: manifest)
+            + Preflight.processor(
+                origins: manifest.origins ?? [], registersInUse: manifest.registersInUse ?? 0, on: .current,
+                anyway: anyCPU)
+            + Preflight.memory(for: manifest) + Preflight.network(isWanted: network != nil)
+            + Preflight.files(store, base: manifest.base, layers: manifest.layers)
+            + Preflight.stream(of: manifest, in: store) + Preflight.space(store.device)
+    }
+
     private func restore(
         _ pod: inout PodRuntime, _ reader: StreamReader, _ layers: [Int], _ newLayer: Int, _ sound: SoundChoice,
-        _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer
+        _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer, lastChecks: () throws -> Void
     ) throws -> ResumeReport {
         var manifest = reader.manifest
         var report = ResumeReport()
@@ -111,6 +138,7 @@ extension Session {
         try start.prepare(pod, fresh: false)
         let readAhead = MappedFiles.ReadAhead(manifest.mappedFiles ?? [], in: pod.folder.root)
         defer { withExtendedLifetime(readAhead) {} }
+        try lastChecks()
         report.prepare = watch.lap()
 
         observer.stage("reading the session")
@@ -126,7 +154,8 @@ extension Session {
         let record = try reading.record()
         start.note(
             filters: record?.filters ?? manifest.filters,
-            full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil)
+            full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil,
+            origins: ((reader.isEncrypted ? record?.session : nil) ?? manifest).origins ?? [])
         // Where its host crashes, it goes back to this one.
         if try store.currentSessionNumber() != manifest.number { try store.setCurrentSession(manifest.number) }
         try start.finish(&pod)

@@ -43,7 +43,13 @@ public struct Session {
         }
         var layers = try store.presentLayers(of: store.fileStack())
         let reach: UserNetwork.Reach? = (try network ?? store.configuration().network) == .user ? .outside : nil
-        try Start.requirements(pod, base: try store.configuration().base, layers: layers, network: reach)
+        try store.requireUnowned(besides: runtime.path)
+        // Without CRIU the pod could never be suspended.
+        _ = try Criu.find()
+        let findings =
+            try Preflight.kernel(of: nil) + Preflight.runc() + Preflight.network(isWanted: reach != nil)
+            + Preflight.files(store, base: store.configuration().base, layers: layers)
+        try findings.requireNoRefusal(to: "start", "pod \(name)")
         var newLayer: Int?
         // A layer that a session was suspended with is sealed for ever.
         if try !store.isTopLayerOpen() {

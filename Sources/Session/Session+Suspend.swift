@@ -23,6 +23,8 @@ public struct SuspendReport: Codable, Sendable {
     public var cleanup = 0.0
     public var imageBytes: UInt64 = 0
     public var streamBytes: UInt64 = 0
+    /// What a person should know of where the session can go, each in one line.
+    public var warnings: [String] = []
     /// Sessions on the device that it is made of the blocks of.
     public var requires: [Int] = []
 
@@ -37,6 +39,7 @@ public struct SuspendReport: Codable, Sendable {
         case cleanup = "cleanup_ms"
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
+        case warnings
     }
 }
 
@@ -197,6 +200,7 @@ private struct Suspend {
             try attempt("write", "the pod's files") { () throws(Errno) in try Files.syncFileSystem(at: layer) }
         }
         let mapped = Background { [cgroup] in MappedFiles.list(in: cgroup) }
+        let running = Background { [cgroup] in ProgramStart.all(in: cgroup) }
         AttachedPrograms(folder: folder).release()
         let records = try sound.detach()
         report.sound += watch.lap()
@@ -211,9 +215,15 @@ private struct Suspend {
         try stopIfInterrupted()
 
         observer.stage("writing the session")
-        let manifest = try stream.write(
-            images.dump, scan: scan, manifest: try manifest(writer.number, records, try mapped.value()),
-            check: stopIfInterrupted, progress: observer.bytes)
+        var manifest = try manifest(writer.number, records, try mapped.value())
+        let origins = ProgramOrigin.update(
+            state.origins ?? [], running: try running.value(), on: .current,
+            baseline: try store.configuration().cpuBaseline)
+        report.warnings = Preflight.portability(of: origins, notable: .v4).warnings
+        manifest.origins = origins
+        manifest.registersInUse = try RegistersInUse.inImages(images.dump)
+        manifest = try stream.write(
+            images.dump, scan: scan, manifest: manifest, check: stopIfInterrupted, progress: observer.bytes)
         report.imageBytes = manifest.imageBytes
         report.streamBytes = manifest.streamBytes
         report.requires = manifest.requires

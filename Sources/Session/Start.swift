@@ -38,22 +38,6 @@ struct Start: ~Copyable {
         broker = nil
     }
 
-    /// Throws what a start needs and this host or the device has not.
-    static func requirements(
-        _ pod: borrowing PodRuntime, base: String, layers: [Int], network: UserNetwork.Reach?
-    ) throws {
-        try Runc.requireInstalled()
-        _ = try Criu.find()
-        if network != nil { try UserNetwork.requireInstalled() }
-        try pod.store.requireUnowned(besides: pod.folder.runtime.path)
-        do {
-            try pod.store.device.requireBase(base)
-            try pod.store.requireLayers(layers)
-        } catch let failure as Failure {
-            throw failure.of("pod \(pod.store.name)")
-        }
-    }
-
     mutating func startBroker(_ pod: inout PodRuntime, records: SoundRecords?) throws {
         let start = try Broker.start(state, in: pod.folder, records: records)
         state.broker = start.process
@@ -78,7 +62,7 @@ struct Start: ~Copyable {
         let hook = [Executable.path.string, "_network"] + (state.network == nil ? [] : ["interface"])
         try PodSpec(
             hostname: configuration.hostname, uidBase: state.uidBase, uidCount: state.uidCount,
-            environment: configuration.environment, networkHook: hook
+            environment: configuration.programEnvironment, networkHook: hook
         ).write(to: pod.folder)
     }
 
@@ -93,10 +77,12 @@ struct Start: ~Copyable {
             try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid, layer: state.layers.last))
     }
 
-    /// What the session came through, and the full session that the next one may be compared with.
-    mutating func note(filters: [String], full: FullSessionState?) {
+    /// What the session came through, the full session that the next one may be compared with, and the CPUs that its
+    /// programs were started on.
+    mutating func note(filters: [String], full: FullSessionState?, origins: [ProgramOrigin]) {
         state.filters = filters
         state.fullSession = full
+        state.origins = origins
     }
 
     /// It runs.

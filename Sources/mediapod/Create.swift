@@ -36,6 +36,14 @@ struct Create: ParsableCommand {
             """)
     var pulse = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            What the pod's C library may use of a CPU (\(ProcessorLevel.allCases.map(\.rawValue).joined(separator: ", "))), \
+            so that the session can go to older ones. Programs that look at the CPU themselves are not bound by it.
+            """, valueName: "level"))
+    var cpuBaseline: ProcessorLevel?
+
     @OptionGroup var network: NetworkOptions
     @Option(help: ArgumentHelp("How many suspended sessions it keeps to go back to; 5 otherwise.", valueName: "n"))
     var keep: Int?
@@ -58,7 +66,8 @@ struct Create: ParsableCommand {
         try device.requireFree(podName: name)
         let digest = try base.map { try device.base(named: $0) } ?? build(on: device)
         let pod = try device.createPod(
-            PodConfiguration(name: name, base: digest, network: network.network ?? .user, keep: keep))
+            PodConfiguration(
+                name: name, base: digest, network: network.network ?? .user, cpuBaseline: cpuBaseline, keep: keep))
         print("pod \(pod.name) created on \(device.root.string)")
     }
 

@@ -81,6 +81,7 @@ struct Inspect: ParsableCommand {
             ("host name", configuration.hostname),
             ("sound policy", configuration.soundPolicy.rawValue),
             ("network", configuration.network?.rawValue ?? "none"),
+            ("CPU baseline", configuration.cpuBaseline?.rawValue ?? "none"),
             ("environment", configuration.environment.joined(separator: " ")),
         ]
         for session in pod.sessions {

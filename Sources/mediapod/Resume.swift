@@ -32,6 +32,12 @@ struct Resume: ParsableCommand {
             "Make the session another pod, of this name, and resume that; this one stays as it is.", valueName: "name"))
     var branch: String?
 
+    @Flag(
+        help: """
+            Also on a CPU that has not all that the session's programs may use: what uses it all the same ends (SIGILL).
+            """)
+    var anyCpu = false
+
     @Flag(name: .shortAndLong, help: "Do not wait for the pod's main program.")
     var detach = false
 
@@ -42,6 +48,7 @@ struct Resume: ParsableCommand {
         let observer = detach ? try progress.observer() : progress.observer(signals: signals)
         let (session, report) = try resume(pod.session(), sound, try keys.keys(), observer)
         progress.line.finish()
+        for warning in report.warnings { Terminal.say(warning) }
         Recover.remind(of: report.recoverable, pod: session.store.name)
         // Followed, standard output is the program's.
         if detach || output.format == .json {
@@ -70,12 +77,15 @@ struct Resume: ParsableCommand {
     ) throws -> (Session, ResumeReport) {
         let network = network.network
         guard let branch else {
-            return (session, try session.resume(at: at, sound: sound, network: network, keys: keys, observer))
+            return (
+                session,
+                try session.resume(at: at, sound: sound, network: network, anyCPU: anyCpu, keys: keys, observer)
+            )
         }
         observer.stage("making pod \(branch)")
         let new = try session.branch(at: at, named: branch)
         do {
-            return (new, try new.resume(sound: sound, network: network, keys: keys, observer))
+            return (new, try new.resume(sound: sound, network: network, anyCPU: anyCpu, keys: keys, observer))
         } catch {
             // It was there for this only.
             try? new.remove()

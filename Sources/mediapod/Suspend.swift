@@ -60,5 +60,6 @@ struct Suspend: ParsableCommand {
                 ("in all", milliseconds(report.total)),
             ]
         }
+        for warning in report.warnings { Terminal.say(warning) }
     }
 }

@@ -37,7 +37,7 @@ final class World {
 
     init(in folder: FilePath) throws {
         self.folder = folder
-        place = try Namespace(in: folder)
+        place = try Namespace()
         let program = folder.appending("outside")
         try TestTree.compile("outside", to: program)
         for address in Self.resolvers { try place.run("ip address add \(address)/32 dev lo") }
@@ -70,7 +70,7 @@ final class World {
 
     /// Gives what a command of the host is run by.
     fileprivate func addHost(_ number: Int, resolver: String) throws -> [String] {
-        let host = try Namespace(in: folder)
+        let host = try Namespace()
         hosts.append(host)
         _ = try Pipeline.output(
             of: Command(
@@ -84,31 +84,5 @@ final class World {
         try Files.write(file, Array("nameserver \(resolver)\n".utf8), permissions: [.ownerReadWrite, .otherRead])
         try host.run("mount --bind \(file) /etc/resolv.conf")
         return host.prefix
-    }
-}
-
-/// A network and mounts of its own, held by a process.
-private final class Namespace {
-    private let holder: ChildProcess
-    var pid: Int32 { holder.pid }
-
-    init(in folder: FilePath) throws {
-        let output = try PipeEnds()
-        let null = try Files.openForReading("/dev/null")
-        holder = try ChildProcess(
-            Command(
-                "unshare", ["--mount", "--net", "sh", "-c", "ip link set lo up && echo ready && exec sleep 100000"]),
-            input: null.number, output: output.write.number, error: 2)
-        let said = output.closingWrite()
-        guard Wait.line(from: said.number, milliseconds: 10_000) == "ready" else {
-            throw Failure("a host", "has no namespaces")
-        }
-    }
-
-    var prefix: [String] { ["nsenter", "--target=\(pid)", "--mount", "--net", "--"] }
-
-    func run(_ script: String) throws {
-        let words = prefix + ["sh", "-ec", script]
-        _ = try Pipeline.output(of: Command(words[0], Array(words.dropFirst())))
     }
 }

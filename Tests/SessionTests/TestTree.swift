@@ -16,23 +16,27 @@ enum TestTree {
         try? Files.removeTree(tree)
         try Files.makeFolders(tree, permissions: .init(rawValue: 0o755))
         for name in compiled { try compile(name, to: tree.appending(name), ["-static"]) }
+        for name in linked { try compile(name, to: tree.appending(name)) }
         try run("sh", ["-euc", script, "sh", tree.string] + programs)
         return tree
     }
 
     private static let compiled = ["witness", "caller"]
+    /// These as their makers meant it: with the tree's C library.
+    private static let linked = ["chosen"]
 
     /// Makes a program of one of the files in `Programs`.
     static func compile(_ name: String, to path: FilePath, _ options: [String] = []) throws {
         let source = LabBroker.repository.appending("Tests/SessionTests/Programs/\(name).c")
-        try run("cc", ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-o", path.string, source.string] + options)
+        let fixed = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1"]
+        try run("cc", fixed + ["-o", path.string, source.string] + options)
     }
 
     /// What `ldd` names is what a program is started with.
     private static let script = """
         tree=$1; shift
         mkdir -p "$tree/usr/bin" "$tree/root" "$tree/etc"
-        mv "$tree/witness" "$tree/caller" "$tree/usr/bin/"
+        mv "$tree/witness" "$tree/caller" "$tree/chosen" "$tree/usr/bin/"
         ln -s usr/bin "$tree/bin"
         printf 'root:x:0:0::/root:/bin/sh\\nplayer:x:1001:1001::/root:/bin/sh\\n' > "$tree/etc/passwd"
         printf 'root:x:0:\\nplayer:x:1001:\\n' > "$tree/etc/group"

@@ -11,6 +11,7 @@
 #include "CLinuxMounts.h"
 #include "CLinuxNetwork.h"
 #include "CLinuxProcess.h"
+#include "CLinuxProcessor.h"
 #include "CLinuxSpawn.h"
 
 // Descriptors that one message may carry. A unix socket's own limit is 253 (SCM_MAX_FD); nothing here sends

@@ -135,6 +135,7 @@ extension SessionManifest {
     /// host needs to know beforehand stays.
     fileprivate mutating func withdrawDetails() {
         mappedFiles = nil
+        for index in (origins ?? []).indices { origins?[index].programs = [] }
         for index in sound.streams.indices { sound.streams[index].program = "" }
     }
 }
