@@ -116,7 +116,8 @@ static void take(struct driver *driver, uint32_t slot, uint32_t serial) {
 void keymap_look(struct driver *driver, uint32_t slot) {
     const struct display_viewer *from = &driver->object->viewers[slot];
     uint32_t serial = display_load(&from->keymap), owner = __atomic_load_n(&from->keymap_owner, __ATOMIC_RELAXED);
-    if (owner != driver->viewers[slot].owner) return;
+    // The serial once more: the owner may have been written in between.
+    if (owner != driver->viewers[slot].owner || display_load(&from->keymap) != serial) return;
     if (serial != 0 && serial != driver->viewers[slot].keymap) take(driver, slot, serial);
 }
 
