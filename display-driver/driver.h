@@ -68,7 +68,8 @@ struct driver {
     char *path;
     int file;
     struct display_object *object;
-    Bool news; // something to publish before the server sleeps
+    Bool news;   // something to publish before the server sleeps
+    Bool asleep; // or about to be: what happens now is published when it wakes
 
     // framebuffer.c
     struct {
@@ -87,7 +88,6 @@ struct driver {
     xf86CursorInfoPtr cursor_info;
     struct display_cursor cursor;
     struct cursor_bits cursor_bits; // width 0: the image has colours of its own
-    Bool cursor_round;              // the server was kept awake once more for the sake of its own cursor
 
     // viewers.c, doorbell.c
     struct doorbell *doorbell;
@@ -114,6 +114,7 @@ struct driver {
     CloseScreenProcPtr close_screen;
     CreateScreenResourcesProcPtr create_screen_resources;
     ScreenBlockHandlerProcPtr block_handler;
+    ScreenWakeupHandlerProcPtr wakeup_handler;
     SetCursorPositionProcPtr set_cursor_position;
 };
 

@@ -14,7 +14,11 @@ final class DisplayPeer {
     private(set) var slot: UInt32 = 0
     private(set) var owner: UInt32 = 0
 
-    init(_ path: FilePath) throws {
+    /// Stays as long as this does.
+    private let server: DisplayServer?
+
+    init(_ path: FilePath, of server: DisplayServer? = nil) throws {
+        self.server = server
         let opened = open(path.string, O_RDWR | O_CLOEXEC)
         guard opened >= 0 else { throw Failure("open", path.string, Errno(rawValue: errno)) }
         descriptor = OwnedDescriptor(adopting: opened)
@@ -26,7 +30,7 @@ final class DisplayPeer {
         guard display_object_is_known(object) != 0 else { throw Failure(path.string, "is not a display") }
     }
 
-    convenience init(_ server: DisplayServer) throws { try self.init(server.object) }
+    convenience init(_ server: DisplayServer) throws { try self.init(server.object, of: server) }
 
     deinit { munmap(memory, Int(DISPLAY_OBJECT_BYTES)) }
 

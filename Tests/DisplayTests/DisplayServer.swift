@@ -30,11 +30,13 @@ final class DisplayServer {
     ///   - size: of the screen, pixels.
     ///   - environment: added to the server's, `NAME=value`.
     ///   - options: more of the server's.
+    ///   - object: where its memory is, else in a place of its own.
     init(
-        _ kind: Kind = .mediapod(), size: (Int, Int) = (640, 480), environment: [String] = [], options: [String] = []
+        _ kind: Kind = .mediapod(), size: (Int, Int) = (640, 480), environment: [String] = [], options: [String] = [],
+        object place: FilePath? = nil
     ) throws {
         folder = try LabFolder("mediapod-display")
-        object = FilePath("/dev/shm/\(folder.path.lastComponent?.string ?? "mediapod-display")")
+        object = place ?? FilePath("/dev/shm/\(folder.path.lastComponent?.string ?? "mediapod-display")")
         chmod(folder.path.string, 0o777)
         var command = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "env", "-i"]
         command += ["PATH=/usr/bin:/bin", "HOME=\(folder.path.string)"] + environment

@@ -12,8 +12,8 @@ extension DisplayTests {
             let steps = 400
             let server = try DisplayServer(size: (1024, 768))
             let bound = try DisplayServer(.xvfb, size: (1024, 768))
-            let ours = try XProgram(["draw", "\(seed)", "\(steps)"], on: server.name)
-            let theirs = try XProgram(["draw", "\(seed)", "\(steps)"], on: bound.name)
+            let ours = try XProgram(["draw", "\(seed)", "\(steps)"], on: server)
+            let theirs = try XProgram(["draw", "\(seed)", "\(steps)"], on: bound)
             let peer = try DisplayPeer(server)
             var seen = Set<String>()
             for step in 0..<steps {
@@ -29,7 +29,7 @@ extension DisplayTests {
         @Test(arguments: 11...16) func damageCoversEveryChange(seed: Int) throws {
             let steps = 400
             let server = try DisplayServer(size: (1024, 768))
-            let program = try XProgram(["draw", "\(seed)", "\(steps)", "all"], on: server.name)
+            let program = try XProgram(["draw", "\(seed)", "\(steps)", "all"], on: server)
             let peer = try DisplayPeer(server)
             let screen = try peer.screen()
             _ = try program.line()
@@ -43,14 +43,14 @@ extension DisplayTests {
                     #expect(part.x1 < part.x2, "damage outside of the screen")
                     peer.copy(part, of: screen, into: &copy)
                 }
-                try #require(try copy == peer.pixels(), "step \(step) of seed \(seed)")
+                try #require(try (copy == peer.pixels()) == true, "step \(step) of seed \(seed)")
             }
         }
 
         @Test func aReaderThatFallsBehindIsToldSo() throws {
             let server = try DisplayServer()
             let peer = try DisplayPeer(server)
-            let program = try XProgram(["draw", "1", "100000"], on: server.name)
+            let program = try XProgram(["draw", "1", "100000"], on: server)
             _ = try program.line()
             var position = UInt64.max
             #expect(peer.damage(&position) == nil, "the first look is at everything")
@@ -69,7 +69,7 @@ extension DisplayTests {
         @Test func anIdleServerPublishesNothing() throws {
             let server = try DisplayServer()
             let peer = try DisplayPeer(server)
-            let program = try XProgram(["draw", "3", "2"], on: server.name)
+            let program = try XProgram(["draw", "3", "2"], on: server)
             _ = try program.line()
             let published = display_load(display_published(peer.object))
             // Longer than any timer of ours.
@@ -92,7 +92,7 @@ extension DisplayTests {
             let server = try DisplayServer(options: ["-reset"])
             let first = try DisplayPeer(server)
             let epoch = display_epoch(first.object)
-            let program = try XProgram(["draw", "1", "3"], on: server.name)
+            let program = try XProgram(["draw", "1", "3"], on: server)
             _ = try program.line()
             program.kill()
             program.end()
@@ -104,7 +104,7 @@ extension DisplayTests {
                 second = try? DisplayPeer(server)
                 return second.map { display_epoch($0.object) != epoch } ?? false
             }
-            let again = try XProgram(["draw", "1", "3"], on: server.name)
+            let again = try XProgram(["draw", "1", "3"], on: server)
             #expect(try again.line() == DisplayPeer.hash(try #require(second).pixels()))
             #expect(!server.hasEnded)
             // Not in good order: after a reset, and without a system bus, Xorg 21.1 frees a timer of its own twice.

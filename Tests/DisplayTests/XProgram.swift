@@ -9,11 +9,14 @@ final class XProgram {
     private let input: Int32
     private let output: Int32
     private var buffered: [UInt8] = []
+    /// Stays as long as this does.
+    private let server: DisplayServer
 
     var pid: Int32 { process.pid }
 
     /// Starts one of `Programs/`, or one of the machine's.
-    init(_ command: [String], on display: String, environment: [String] = [], user: String = "nobody") throws {
+    init(_ command: [String], on server: DisplayServer, environment: [String] = []) throws {
+        self.server = server
         var program = command[0]
         if !program.contains("/"), let source = Self.source(program) { program = try Self.compile(program, source) }
         let toProgram = try Self.pipe()
@@ -23,11 +26,11 @@ final class XProgram {
             close(fromProgram.writing)
         }
         (input, output) = (toProgram.writing, fromProgram.reading)
-        let fixed = ["PATH=/usr/bin:/bin", "DISPLAY=\(display)", "HOME=/nonexistent", "LC_ALL=C.UTF-8"]
+        let fixed = ["PATH=/usr/bin:/bin", "DISPLAY=\(server.name)", "HOME=/nonexistent", "LC_ALL=C.UTF-8"]
         process = try ChildProcess(
             Command(
                 "setpriv",
-                ["--reuid", user, "--regid", "nogroup", "--clear-groups", program] + command.dropFirst(),
+                ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", program] + command.dropFirst(),
                 environment: fixed + environment),
             input: toProgram.reading, output: fromProgram.writing, error: 2)
     }
@@ -71,13 +74,12 @@ final class XProgram {
     @discardableResult func end() -> ExitStatus { process.wait() }
 
     /// Runs a program of the machine's to its end, which must be a good one, and returns what it printed.
-    static func run(_ command: [String], on display: String) throws -> String {
-        let output = try Pipeline.output(
-            of: Command(
-                command[0], Array(command.dropFirst()),
-                environment: ["PATH=/usr/bin:/bin", "DISPLAY=\(display)", "LC_ALL=C.UTF-8", "HOME=/nonexistent"]),
-            limit: 1 << 24)
-        return String(decoding: output, as: UTF8.self)
+    static func run(_ command: [String], on server: DisplayServer) throws -> String {
+        let environment = ["PATH=/usr/bin:/bin", "DISPLAY=\(server.name)", "LC_ALL=C.UTF-8", "HOME=/nonexistent"]
+        let started = Command(command[0], Array(command.dropFirst()), environment: environment)
+        return try withExtendedLifetime(server) {
+            String(decoding: try Pipeline.output(of: started, limit: 1 << 24), as: UTF8.self)
+        }
     }
 
     // MARK: Building

@@ -174,7 +174,7 @@ struct display_server {
 
     _Alignas(64) uint32_t state; // enum display_state
     uint32_t leds;               // the keyboard's: bit 0 Caps Lock, 1 Num Lock, 2 Scroll Lock
-    uint32_t bells;              // counts the bells that were rung
+    uint32_t bells;              // counted up, by one or more, whenever the bell is rung
     /// Counts the times that a program in the pod moved the pointer (XWarpPointer), not a viewer.
     uint32_t warps;
     /// The pointer's hot spot on the screen, pixels: x in the low 32 bits, y in the high, both signed.
