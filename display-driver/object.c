@@ -86,6 +86,7 @@ int object_allocate(struct driver *driver, uint64_t offset, uint64_t bytes) {
 
 void object_punch(struct driver *driver, uint64_t offset, uint64_t bytes) {
     if (bytes == 0) return;
+    bytes = (bytes + DISPLAY_PAGE - 1) / DISPLAY_PAGE * DISPLAY_PAGE; // a page that is cut only in part stays
     int result;
     do result = fallocate(driver->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
     while (result < 0 && errno == EINTR);
