@@ -99,6 +99,7 @@ struct driver {
     // input.c, keymap.c
     DeviceIntPtr keyboard, pointer; // NULL while there is none
     ValuatorMask *valuators;        // of the next event; empty in between
+    uint32_t queued;                // events that the server was given and may not have dealt with
     uint8_t key_holders[256], button_holders[33];
     uint32_t keymap_owner, keymap_serial;
 
@@ -183,6 +184,8 @@ extern InputDriverRec input_driver;
 /// What a viewer sent. FALSE when something is left in its ring for the next time.
 Bool input_take(struct driver *driver, uint32_t slot);
 void input_release(struct driver *driver, uint32_t slot);
+/// Lets the server deal with what it was given.
+void input_flush(struct driver *driver);
 /// Throws away what is in the ring.
 void input_drop(struct driver *driver, uint32_t slot);
 

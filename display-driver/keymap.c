@@ -70,11 +70,12 @@ static XkbDescPtr load(const char *text, uint32_t bytes) {
     return map;
 }
 
-static int apply(DeviceIntPtr keyboard, const char *text, uint32_t bytes) {
+static int apply(struct driver *driver, const char *text, uint32_t bytes) {
     XkbDescPtr map = load(text, bytes);
     if (!map) return EINVAL;
     // Keys that were pressed before are to mean what they did then.
-    ProcessInputEvents();
+    input_flush(driver);
+    DeviceIntPtr keyboard = driver->keyboard;
     XkbChangesRec changes;
     memset(&changes, 0, sizeof changes);
     XkbUpdateDescActions(map, map->min_key_code, XkbNumKeys(map), &changes);
@@ -97,7 +98,7 @@ static int apply_text(struct driver *driver, uint32_t slot) {
     if (!text) return ENOMEM;
     int error = EINVAL;
     if (pread(driver->file, text, bytes, (off_t)display_keymap_offset(slot)) == (ssize_t)bytes)
-        error = apply(driver->keyboard, text, bytes);
+        error = apply(driver, text, bytes);
     free(text);
     return error;
 }

@@ -56,6 +56,14 @@ final class XProgram {
         }
     }
 
+    /// Forgets what it has printed so far: a program that cannot print stands still.
+    func discardLines() {
+        buffered = []
+        var polled = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+        var bytes = [UInt8](repeating: 0, count: 65536)
+        while poll(&polled, 1, 0) > 0, read(output, &bytes, bytes.count) > 0 {}
+    }
+
     /// Lets it go on.
     func go(_ word: String = "") throws {
         let bytes = Array((word + "\n").utf8)
