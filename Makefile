@@ -37,9 +37,12 @@ build: swift guest
 guest:
 	@$(MAKE) --no-print-directory -C alsa-plugin
 	@$(MAKE) --no-print-directory -C Sources/pod-init
+	@$(MAKE) --no-print-directory -C display-driver
 	@install -D -m 755 build/pod-init $(GUEST)/usr/lib/mediapod/pod-init
 	@install -D -m 644 -t $(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib build/alsa-plugin/libasound_module_*_mediapod.so
 	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
+	@install -D -m 644 -t $(GUEST)/usr/lib/xorg/modules/drivers build/display-driver/mediapod_drv.so
+	@install -D -m 644 -t $(GUEST)/usr/share/X11/xorg.conf.d display-driver/conf/*.conf
 
 # One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and
 # every module compiled anew at each turn from build to test.

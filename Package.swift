@@ -136,6 +136,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
+        .testTarget(
+            name: "DisplayTests", dependencies: ["DisplayABI", "LinuxSystem", "SoundLab", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",

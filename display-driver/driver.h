@@ -68,7 +68,8 @@ struct driver {
     char *path;
     int file;
     struct display_object *object;
-    Bool news; // something to publish before the server sleeps
+    Bool news;   // something to publish before the server sleeps
+    Bool asleep; // or about to be: what happens now is published when it wakes
 
     // framebuffer.c
     struct {
@@ -87,7 +88,6 @@ struct driver {
     xf86CursorInfoPtr cursor_info;
     struct display_cursor cursor;
     struct cursor_bits cursor_bits; // width 0: the image has colours of its own
-    Bool cursor_round;              // the server was kept awake once more for the sake of its own cursor
 
     // viewers.c, doorbell.c
     struct doorbell *doorbell;
@@ -99,6 +99,7 @@ struct driver {
     // input.c, keymap.c
     DeviceIntPtr keyboard, pointer; // NULL while there is none
     ValuatorMask *valuators;        // of the next event; empty in between
+    uint32_t queued;                // events that the server was given and may not have dealt with
     uint8_t key_holders[256], button_holders[33];
     uint32_t keymap_owner, keymap_serial;
 
@@ -114,6 +115,7 @@ struct driver {
     CloseScreenProcPtr close_screen;
     CreateScreenResourcesProcPtr create_screen_resources;
     ScreenBlockHandlerProcPtr block_handler;
+    ScreenWakeupHandlerProcPtr wakeup_handler;
     SetCursorPositionProcPtr set_cursor_position;
 };
 
@@ -182,6 +184,8 @@ extern InputDriverRec input_driver;
 /// What a viewer sent. FALSE when something is left in its ring for the next time.
 Bool input_take(struct driver *driver, uint32_t slot);
 void input_release(struct driver *driver, uint32_t slot);
+/// Lets the server deal with what it was given.
+void input_flush(struct driver *driver);
 /// Throws away what is in the ring.
 void input_drop(struct driver *driver, uint32_t slot);
 

@@ -36,9 +36,18 @@ Bool framebuffer_init(struct driver *driver) {
     return error == 0;
 }
 
+// A cursor that is too large for viewers is drawn by the server itself, in a handler that comes after ours: the server has
+// to be kept awake for it.
+static void damaged(DamagePtr damage, RegionPtr region, void *data) {
+    (void)damage;
+    (void)region;
+    struct driver *driver = data;
+    if (driver->asleep) doorbell_again(driver);
+}
+
 Bool framebuffer_create_resources(struct driver *driver) {
     PixmapPtr pixmap = driver->screen->GetScreenPixmap(driver->screen);
-    driver->damage = DamageCreate(NULL, NULL, DamageReportNone, TRUE, driver->screen, driver->screen);
+    driver->damage = DamageCreate(damaged, NULL, DamageReportNonEmpty, TRUE, driver->screen, driver);
     if (!driver->damage) return FALSE;
     DamageRegister(&pixmap->drawable, driver->damage);
     return TRUE;

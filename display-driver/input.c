@@ -9,11 +9,13 @@
 #include <xserver-properties.h>
 
 enum { BUTTONS = 32, AXES = 4, NOTCH = 120 };
-/// Events of one viewer that are dealt with before the server's queue is emptied. It has room for 512 at least, of which
-/// one event here can fill 40.
-enum { EVENTS_AT_ONCE = 12 };
+/// Events of one viewer that are dealt with before others have their turn.
+enum { EVENTS_AT_ONCE = 64 };
 /// What one event may move by at most: pixels, and notches of a wheel.
 enum { RELATIVE_MAX = 32767, NOTCHES_MAX = 8 };
+/// Room in the server's event queue, and what one event of ours may take of it: a key, a button or a motion with their raw
+/// events and a change of device; a notch with the clicks that stand for it, on both axes.
+enum { QUEUE = 512, PLAIN_COST = 4, NOTCH_COST = 8 };
 
 // ------------------------------------------------------------------------------------------------- from a viewer
 
@@ -27,7 +29,20 @@ static Bool changes(uint8_t *holders, Bool down) {
     return *holders > 0 && --*holders == 0; // none: the device was away, and came back with nothing pressed
 }
 
+// The server throws away what its queue has no room for: a key's release among it would leave the key down for ever.
+static void make_room(struct driver *driver, uint32_t cost) {
+    if (driver->queued + cost > QUEUE / 2) input_flush(driver);
+    driver->queued += cost;
+}
+
+void input_flush(struct driver *driver) {
+    if (driver->queued == 0) return;
+    driver->queued = 0;
+    ProcessInputEvents();
+}
+
 static void post_pointer(struct driver *driver, int type, int button, int flags) {
+    make_room(driver, flags & POINTER_RELATIVE ? PLAIN_COST + NOTCHES_MAX * NOTCH_COST : PLAIN_COST + NOTCH_COST);
     input_lock();
     QueuePointerEvents(driver->pointer, type, button, flags, driver->valuators);
     input_unlock();
@@ -37,6 +52,7 @@ static void post_pointer(struct driver *driver, int type, int button, int flags)
 static void post_key(struct driver *driver, uint32_t code, Bool down) {
     if (!driver->keyboard || !driver->keyboard->enabled) return;
     if (!changes(&driver->key_holders[code], down)) return;
+    make_room(driver, PLAIN_COST);
     input_lock();
     QueueKeyboardEvents(driver->keyboard, down ? KeyPress : KeyRelease, (int)code);
     input_unlock();

@@ -70,11 +70,12 @@ static XkbDescPtr load(const char *text, uint32_t bytes) {
     return map;
 }
 
-static int apply(DeviceIntPtr keyboard, const char *text, uint32_t bytes) {
+static int apply(struct driver *driver, const char *text, uint32_t bytes) {
     XkbDescPtr map = load(text, bytes);
     if (!map) return EINVAL;
     // Keys that were pressed before are to mean what they did then.
-    ProcessInputEvents();
+    input_flush(driver);
+    DeviceIntPtr keyboard = driver->keyboard;
     XkbChangesRec changes;
     memset(&changes, 0, sizeof changes);
     XkbUpdateDescActions(map, map->min_key_code, XkbNumKeys(map), &changes);
@@ -97,7 +98,7 @@ static int apply_text(struct driver *driver, uint32_t slot) {
     if (!text) return ENOMEM;
     int error = EINVAL;
     if (pread(driver->file, text, bytes, (off_t)display_keymap_offset(slot)) == (ssize_t)bytes)
-        error = apply(driver->keyboard, text, bytes);
+        error = apply(driver, text, bytes);
     free(text);
     return error;
 }
@@ -116,7 +117,8 @@ static void take(struct driver *driver, uint32_t slot, uint32_t serial) {
 void keymap_look(struct driver *driver, uint32_t slot) {
     const struct display_viewer *from = &driver->object->viewers[slot];
     uint32_t serial = display_load(&from->keymap), owner = __atomic_load_n(&from->keymap_owner, __ATOMIC_RELAXED);
-    if (owner != driver->viewers[slot].owner) return;
+    // The serial once more: the owner may have been written in between.
+    if (owner != driver->viewers[slot].owner || display_load(&from->keymap) != serial) return;
     if (serial != 0 && serial != driver->viewers[slot].keymap) take(driver, slot, serial);
 }
 

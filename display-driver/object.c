@@ -8,15 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// The epoch of the object that a server left here before us, or 0. It is only a hint: whoever may write there may write
-// anything.
-static uint64_t last_epoch(const char *path) {
-    struct display_server server;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (file < 0) return 0;
-    Bool known = pread(file, &server, sizeof server, 0) == (ssize_t)sizeof server && server.magic == DISPLAY_ABI_MAGIC;
-    close(file);
-    return known ? server.epoch : 0;
+// A number that no other start has had, nor will have: the time, in ns.
+static uint64_t new_epoch(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 // A file of our own making: the folder may be everybody's.
@@ -51,7 +47,7 @@ Bool object_create(struct driver *driver) {
         return FALSE;
     }
     driver->file = new_file(fresh);
-    if (driver->file >= 0 && fill(driver, last_epoch(driver->path) + 1) && rename(fresh, driver->path) == 0) {
+    if (driver->file >= 0 && fill(driver, new_epoch()) && rename(fresh, driver->path) == 0) {
         xf86DrvMsg(driver->scrn->scrnIndex, X_INFO, "the screen is shared in %s\n", driver->path);
         return TRUE;
     }
@@ -61,8 +57,17 @@ Bool object_create(struct driver *driver) {
     return FALSE;
 }
 
+// Unless another server has put its own there since.
+static void remove_path(struct driver *driver) {
+    struct stat ours, there;
+    if (fstat(driver->file, &ours) == 0 && lstat(driver->path, &there) == 0 && ours.st_dev == there.st_dev &&
+        ours.st_ino == there.st_ino)
+        unlink(driver->path);
+}
+
 void object_destroy(struct driver *driver) {
     if (driver->object) {
+        remove_path(driver);
         __atomic_store_n(&driver->object->server.state, DISPLAY_STATE_GONE, __ATOMIC_RELEASE);
         display_ring(&driver->object->server.published);
         munmap(driver->object, DISPLAY_OBJECT_BYTES);
@@ -81,6 +86,7 @@ int object_allocate(struct driver *driver, uint64_t offset, uint64_t bytes) {
 
 void object_punch(struct driver *driver, uint64_t offset, uint64_t bytes) {
     if (bytes == 0) return;
+    bytes = (bytes + DISPLAY_PAGE - 1) / DISPLAY_PAGE * DISPLAY_PAGE; // a page that is cut only in part stays
     int result;
     do result = fallocate(driver->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
     while (result < 0 && errno == EINTR);

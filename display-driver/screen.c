@@ -109,9 +109,16 @@ static void block_handler(ScreenPtr screen, void *timeout) {
     framebuffer_publish(driver);
     cursor_publish(driver);
     if (driver->news) object_publish(driver);
-    // A cursor that is too large for viewers is drawn by the server, in a handler that comes after this one.
-    driver->cursor_round = !driver->cursor.visible && !driver->cursor_round;
-    if (driver->cursor_round) AdjustWaitForDelay(timeout, 0);
+    driver->asleep = TRUE;
+}
+
+static void wakeup_handler(ScreenPtr screen, int result) {
+    struct driver *driver = driver_of_screen(screen);
+    driver->asleep = FALSE;
+    screen->WakeupHandler = driver->wakeup_handler;
+    screen->WakeupHandler(screen, result);
+    driver->wakeup_handler = screen->WakeupHandler;
+    screen->WakeupHandler = wakeup_handler;
 }
 
 static Bool create_screen_resources(ScreenPtr screen) {
@@ -135,6 +142,7 @@ static void close_parts(struct driver *driver) {
 static Bool close_screen(ScreenPtr screen) {
     struct driver *driver = driver_of_screen(screen);
     screen->BlockHandler = driver->block_handler;
+    screen->WakeupHandler = driver->wakeup_handler;
     screen->CreateScreenResources = driver->create_screen_resources;
     screen->SetCursorPosition = driver->set_cursor_position;
     screen->CloseScreen = driver->close_screen;
@@ -241,6 +249,8 @@ Bool screen_init(ScreenPtr screen, int argc, char **argv) {
 
     driver->block_handler = screen->BlockHandler;
     screen->BlockHandler = block_handler;
+    driver->wakeup_handler = screen->WakeupHandler;
+    screen->WakeupHandler = wakeup_handler;
     driver->create_screen_resources = screen->CreateScreenResources;
     screen->CreateScreenResources = create_screen_resources;
     driver->set_cursor_position = screen->SetCursorPosition;

@@ -125,6 +125,7 @@ static void look_at_all(struct driver *driver) {
         if (!look_at_slot(driver, n, now)) all = FALSE;
         if (driver->viewers[n].owner != 0 && display_load(&slot_of(driver, n)->flags) & DISPLAY_VIEWER_FLAT) flat = TRUE;
     }
+    input_flush(driver);
     Bool was_flat = driver->flat;
     driver->flat = flat;
     if (flat && !was_flat) video_flatten(driver);

@@ -164,8 +164,8 @@ struct display_server {
     uint32_t version;
     uint64_t features;     // enum display_feature
     uint64_t object_bytes; // DISPLAY_OBJECT_BYTES
-    /// Counts the starts of the X server on this tmpfs, and the restores that the driver noticed; never the same again.
-    /// What was remembered of another epoch is void.
+    /// Different for every start of the X server, and for every restore, which the driver notices at the latest when a
+    /// viewer attaches. What was remembered of another epoch is void.
     uint64_t epoch;
 
     /// A futex. Counted up after damage, a new screen, cursor, pointer position, video frame, echo or clipboard record.
@@ -174,7 +174,7 @@ struct display_server {
 
     _Alignas(64) uint32_t state; // enum display_state
     uint32_t leds;               // the keyboard's: bit 0 Caps Lock, 1 Num Lock, 2 Scroll Lock
-    uint32_t bells;              // counts the bells that were rung
+    uint32_t bells;              // counted up, by one or more, whenever the bell is rung
     /// Counts the times that a program in the pod moved the pointer (XWarpPointer), not a viewer.
     uint32_t warps;
     /// The pointer's hot spot on the screen, pixels: x in the low 32 bits, y in the high, both signed.
@@ -487,6 +487,8 @@ static inline uint32_t *display_viewer_refresh(struct display_viewer *viewer) { 
 static inline uint32_t *display_viewer_hold(struct display_viewer *viewer, uint32_t port) {
     return &viewer->holds[port % DISPLAY_VIDEO_PORTS];
 }
+static inline uint32_t *display_viewer_head(struct display_viewer *viewer) { return &viewer->head; }
+static inline struct display_event *display_viewer_events(struct display_viewer *viewer) { return viewer->events; }
 /// 64 bytes.
 static inline char *display_viewer_label(struct display_viewer *viewer) { return viewer->label; }
 /// The text of `bytes` bytes lies at display_keymap_offset by now. Another may be written when it was echoed.
