@@ -26,6 +26,7 @@ let package = Package(
     products: [
         .executable(name: "mediapod", targets: ["mediapod"]),
         .executable(name: "podaudio", targets: ["podaudio"]),
+        .executable(name: "podview", targets: ["podview"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -44,6 +45,8 @@ let package = Package(
         .systemLibrary(name: "CPulse"),
         .systemLibrary(name: "CSndFile"),
         .systemLibrary(name: "CSampleRate"),
+        .systemLibrary(name: "CX11"),
+        .systemLibrary(name: "CPNG"),
 
         // Libraries, lowest first.
         .target(name: "LinuxSystem", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -58,6 +61,9 @@ let package = Package(
             dependencies: [
                 "LinuxSystem", "SoundABI", "SoundControl", "SoundDSP", "SoundSinks", systemPackage, logging,
             ],
+            swiftSettings: strict),
+        .target(
+            name: "Viewer", dependencies: ["LinuxSystem", "CLinux", "DisplayABI", "CX11", "CPNG", systemPackage],
             swiftSettings: strict),
         .target(
             name: "Pod", dependencies: ["LinuxSystem", "CLinux", "PodInitABI", systemPackage],
@@ -102,6 +108,13 @@ let package = Package(
             dependencies: [
                 "CLI", "DeviceStore", "Pod", "SoundBroker", "SoundSinks", "SoundDSP", "SoundControl", "LinuxSystem",
                 argumentParser, systemPackage, logging,
+            ],
+            swiftSettings: strict),
+
+        .executableTarget(
+            name: "podview",
+            dependencies: [
+                "CLI", "DisplayABI", "Viewer", "Session", "Pod", "DeviceStore", "LinuxSystem", argumentParser, systemPackage,
             ],
             swiftSettings: strict),
 
