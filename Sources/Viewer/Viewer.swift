@@ -30,6 +30,8 @@ public final class Viewer {
     /// Shown until the time has come, or a key is pressed.
     var farewell: (end: ViewerEnd, at: UInt64)?
 
+    /// Why what is shown is not what there is.
+    private var problem: String?
     /// Why the last suspend did not succeed; shown until something else is.
     var failure: String?
 
@@ -142,7 +144,12 @@ public final class Viewer {
             cursor.forget()
         }
         video?.update(from: object, slot, canvas)
-        if try canvas.update(from: object) { video?.placementChanged() }
+        do {
+            if try canvas.update(from: object) { video?.placementChanged() }
+            problem = nil
+        } catch {
+            problem = "\(error)"
+        }
         video?.show(from: object, slot, canvas)
         cursor.update(from: object)
         clipboard?.update(from: object, slot)
@@ -184,8 +191,11 @@ public final class Viewer {
         if lastEcho.at == 0 { lastEcho.at = now }
         guard job == nil else { return }
         if !slot.isOurs, !object.isGone {
-            // We were too busy for our lease: from the beginning.
-            try use(object)
+            // We were too busy for our lease: from the beginning. Others may have been faster.
+            guard (try? use(object)) != nil else {
+                say("all places of viewers of \(options.name) are taken")
+                return
+            }
         }
         let isSilent = now - lastEcho.at > Self.patience
         if isSilent || object.isGone, now - lastLook > 500_000_000 {
@@ -194,22 +204,21 @@ public final class Viewer {
                 farewell(.podEnded, "\(options.name) was suspended or stopped", seconds: 1)
                 return
             }
-            if let other = try? source.open(), other.identity != object.identity {
-                try use(other)
-            }
+            if let other = try? source.open(), other.identity != object.identity { try? use(other) }
         }
-        say(isSilent || object.isGone ? "\(options.name) does not answer; waiting for it" : failure)
+        say(isSilent || object.isGone ? "\(options.name) does not answer; waiting for it" : problem ?? failure)
     }
 
     private func use(_ new: DisplayObject) throws {
+        let fresh = try Self.attach(new, name: options.name, host, refresh, isFlat: video == nil)
         if new !== object {
             slot.leave()
-            object = new
             waiter = try attempt("watch", "the display of \(options.name)") { () throws(Errno) in
                 try ObjectWaiter(new)
             }
+            object = new
         }
-        slot = try Self.attach(object, name: options.name, host, refresh, isFlat: video == nil)
+        slot = fresh
         lastEcho = (0, 0)
         epoch = object.epoch
         hasNews = true

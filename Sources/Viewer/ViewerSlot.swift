@@ -60,18 +60,18 @@ final class ViewerSlot {
     var heartbeat: UInt32 { display_load(display_viewer_heartbeat(viewer)) }
 
     func beat() {
+        guard isOurs else { return }
         display_store(display_viewer_heartbeat(viewer), heartbeat &+ 1)
     }
 
     func ring() { display_ring(display_doorbell(object.words)) }
 
     func setFlat(_ isFlat: Bool) {
+        guard isOurs else { return }
         display_store(display_viewer_flags(viewer), isFlat ? DISPLAY_VIEWER_FLAT.rawValue : 0)
         ring()
     }
 
-    /// Which buffers of a port are still needed, a bit each.
-    func hold(_ buffers: UInt32, of port: UInt32) { display_store(display_viewer_hold(viewer, port), buffers) }
 
     // MARK: Input
 
@@ -101,6 +101,7 @@ final class ViewerSlot {
     /// Hands over what there is room for, and rings once.
     func flush() {
         guard !waiting.isEmpty else { return }
+        guard isOurs else { return waiting.removeAll() }
         var taken = 0
         for var event in waiting {
             guard display_input_append(viewer, display_echo_at(object.words, number), &event) != 0 else { break }
@@ -116,6 +117,7 @@ final class ViewerSlot {
     /// Asks for a screen of one output of this size, pixels; returns the request's serial.
     func requestScreen(width: Int, height: Int, millimetres: (Int, Int), refreshMilliHertz: UInt32) -> UInt32 {
         lastSerial &+= 1
+        guard isOurs else { return lastSerial }
         var layout = display_layout()
         (layout.owner, layout.serial, layout.output_count) = (owner, lastSerial, 1)
         var output = display_output()
@@ -139,7 +141,7 @@ final class ViewerSlot {
 
     /// What keys mean from now on, as `xkbcomp :0 -` prints it. False when it is too long, or the last was not looked at.
     func pushKeymap(_ text: [UInt8]) -> Bool {
-        guard !text.isEmpty, text.count <= Int(DISPLAY_MAX_KEYMAP) else { return false }
+        guard isOurs, !text.isEmpty, text.count <= Int(DISPLAY_MAX_KEYMAP) else { return false }
         guard let echo = display_echo_at(object.words, number)?.pointee else { return false }
         guard keymapSerial == 0 || echo.owner == owner && echo.keymap == keymapSerial else { return false }
         let offset = off_t(display_keymap_offset(number))
@@ -154,6 +156,7 @@ final class ViewerSlot {
     // MARK: The clipboard
 
     func say(_ clipboard: display_clipboard) {
+        guard isOurs else { return }
         var clipboard = clipboard
         clipboard.owner = owner
         display_write_clipboard(viewer, &clipboard)
@@ -162,7 +165,7 @@ final class ViewerSlot {
 
     /// Puts data where the pod looks for it; false when the pod's memory has no room.
     func putClipboard(_ bytes: [UInt8]) -> Bool {
-        guard bytes.count <= Int(DISPLAY_MAX_CLIPBOARD) else { return false }
+        guard isOurs, bytes.count <= Int(DISPLAY_MAX_CLIPBOARD) else { return false }
         let offset = off_t(display_viewer_clipboard_offset(number))
         return bytes.withUnsafeBytes { pwrite(object.file.number, $0.baseAddress, $0.count, offset) } == bytes.count
     }
