@@ -149,6 +149,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
+        .testTarget(
+            name: "ViewerTests",
+            dependencies: ["DisplayABI", "CPNG", "LinuxSystem", "SoundLab", "podview", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",

@@ -63,7 +63,7 @@ final class Clipboard {
         }
         takeOffer(pod.offers.0, 0)
         takeOffer(pod.offers.1, 1)
-        outgoing.answered(pod.answer, from: object, slot)
+        if outgoing.answered(pod.answer, from: object, slot) { say(outgoing.nextWish()) }
         takeWish(pod.wish, slot)
     }
 
@@ -130,8 +130,13 @@ final class Clipboard {
         }
     }
 
-    /// Asks the pod for the data of its offer.
-    private func say(_ wish: display_wish) {
+    /// Asks the pod for the data of its offer; without a wish, for no more.
+    private func say(_ wish: display_wish?) {
+        guard let wish else {
+            said.wish = display_wish()
+            slot?.say(said)
+            return
+        }
         wishNumber &+= 1
         if wishNumber == 0 { wishNumber = 1 }
         said.wish = wish

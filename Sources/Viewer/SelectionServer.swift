@@ -97,10 +97,11 @@ final class SelectionServer {
         var paste = Paste(event: event, format: format, selection: n)
         paste.event.property = property
         pastes.append(paste)
-        return pastes.count == 1 ? next() : nil
+        return pastes.count == 1 ? nextWish() : nil
     }
 
-    private func next() -> display_wish? {
+    /// What is to be asked for now.
+    func nextWish() -> display_wish? {
         guard let paste = pastes.first else { return nil }
         deadline = MonotonicClock.nanoseconds + Self.patience
         var wish = display_wish()
@@ -112,18 +113,19 @@ final class SelectionServer {
 
     func wished(_ number: UInt32) { wish = number }
 
-    /// The pod has answered, perhaps us. Then the wish can be withdrawn.
-    func answered(_ answer: display_answer, from object: DisplayObject, _ slot: ViewerSlot) {
+    /// The pod has answered, perhaps us: true when it has, and the wish can be withdrawn.
+    func answered(_ answer: display_answer, from object: DisplayObject, _ slot: ViewerSlot) -> Bool {
         guard wish != 0, let paste = pastes.first, answer.number == wish, answer.viewer == slot.slotNumber,
             answer.owner == slot.owner
-        else { return }
+        else { return false }
         wish = 0
         pastes.removeFirst()
         guard answer.status == DISPLAY_ANSWER_DATA.rawValue, let bytes = object.podClipboardData(answer.bytes) else {
             notify(paste.event, property: 0)
-            return
+            return true
         }
         deliver(bytes, to: paste)
+        return true
     }
 
     private func deliver(_ bytes: [UInt8], to paste: Paste) {

@@ -43,6 +43,9 @@ struct AttachCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A display's memory instead of a pod.", valueName: "path", visibility: .hidden))
     var object: String?
 
+    @Option(help: ArgumentHelp("What suspends such a display.", valueName: "program", visibility: .hidden))
+    var suspendProgram: String?
+
     func validate() throws {
         guard (name == nil) != (object == nil) else { throw ValidationError("give the name of one pod") }
     }
@@ -56,6 +59,7 @@ struct AttachCommand: ParsableCommand {
         options.hasClipboard = clipboard
         options.hasVideo = video
         if let pod, !keepRunning { options.suspend = pod.suspend }
+        if let suspendProgram, !keepRunning { options.suspend = Command(suspendProgram, []) }
         let source: DisplaySource
         if let pod {
             source = pod.source

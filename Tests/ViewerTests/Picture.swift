@@ -20,7 +20,8 @@ struct Picture: Equatable {
         for y in 0..<height {
             for x in 0..<width {
                 let at = start + y * stride + 4 * x
-                pixels.append(UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8 | UInt32(bytes[at + 2]) << 16)
+                let (blue, green, red) = (UInt32(bytes[at]), UInt32(bytes[at + 1]), UInt32(bytes[at + 2]))
+                pixels.append(red << 16 | green << 8 | blue)
             }
         }
     }
@@ -33,14 +34,15 @@ struct Picture: Equatable {
         (width, height) = (Int(image.width), Int(image.height))
         var bytes = [UInt8](repeating: 0, count: width * height * 3)
         guard png_image_finish_read(&image, nil, &bytes, 0, nil) != 0 else { throw Failure("\(path)", "is no PNG") }
-        pixels = (0..<width * height).map {
-            UInt32(bytes[3 * $0]) << 16 | UInt32(bytes[3 * $0 + 1]) << 8 | UInt32(bytes[3 * $0 + 2])
+        pixels = (0..<width * height).map { (n: Int) -> UInt32 in
+            let (red, green, blue) = (UInt32(bytes[3 * n]), UInt32(bytes[3 * n + 1]), UInt32(bytes[3 * n + 2]))
+            return red << 16 | green << 8 | blue
         }
     }
 
     subscript(x: Int, y: Int) -> UInt32 { pixels[y * width + x] }
 
-    private init(width: Int, height: Int, pixels: [UInt32]) {
+    init(width: Int, height: Int, pixels: [UInt32]) {
         (self.width, self.height, self.pixels) = (width, height, pixels)
     }
 

@@ -24,7 +24,8 @@ final class TestServer {
 
     init(_ kind: Kind, width: Int, height: Int) throws {
         folder = try LabFolder("mediapod-view")
-        object = FilePath("/dev/shm/\(folder.path.lastComponent?.string ?? "mediapod-view")")
+        let object = FilePath("/dev/shm/\(folder.path.lastComponent?.string ?? "mediapod-view")")
+        self.object = object
         chmod(folder.path.string, 0o777)
         var command = ["env", "-i", "PATH=/usr/bin:/bin", "HOME=\(folder.path.string)"]
         switch kind {
@@ -50,9 +51,9 @@ final class TestServer {
         }
         command += ["-displayfd", "1", "-nolisten", "tcp", "-ac", "-noreset"]
         let said = folder.appending("display")
-        process = try start(command, output: said, error: folder.appending("error"))
-        let process = process
         let errors = folder.appending("error")
+        let process = try start(command, output: said, error: errors)
+        self.process = process
         try waitUntil("the X server runs: \(text(of: errors))") {
             text(of: said).hasSuffix("\n") || process.hasEnded
         }
@@ -88,9 +89,9 @@ func text(of file: FilePath) -> String {
 }
 
 func start(_ command: [String], environment: [String]? = nil, output: FilePath, error: FilePath) throws -> ChildProcess {
-    let (outputFile, errorFile, null) = (
-        try Files.openForWriting(output), try Files.openForWriting(error), try Files.openForReading("/dev/null")
-    )
+    let outputFile = try Files.openForWriting(output)
+    let errorFile = try Files.openForWriting(error)
+    let null = try Files.openForReading("/dev/null")
     return try ChildProcess(
         Command(command[0], Array(command.dropFirst()), environment: environment), input: null.number,
         output: outputFile.number, error: errorFile.number)
