@@ -7,17 +7,41 @@ internal import SystemPackage
 
 /// Turns the futex that the driver counts up into a descriptor that is polled. A futex can be waited for by a thread only;
 /// this one does nothing else.
-final class ObjectWaiter: @unchecked Sendable {
-    // Unchecked, and safe: descriptors and the object do not change, and the only word that does is atomic.
+final class ObjectWaiter {
+    private let shared: Shared
+    private let thread = DoneSignal()
 
     /// Readable when something was published. Not again before `look`.
-    var descriptor: Int32 { news.number }
+    var descriptor: Int32 { shared.news.number }
 
-    private let object: DisplayObject
-    private let news: OwnedDescriptor
+    init(_ object: DisplayObject) throws(Errno) {
+        shared = try Shared(object)
+        // Signals are for the main thread.
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        sigdelset(&all, SIGBUS)
+        pthread_sigmask(SIG_SETMASK, &all, &before)
+        thread.run { [shared] in shared.wait() }
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+    }
+
+    deinit {
+        shared.stop()
+        thread.wait()
+    }
+
+    /// What was published is being looked at now; what comes later is told anew.
+    func look() { shared.look() }
+}
+
+/// What both threads have.
+private final class Shared: @unchecked Sendable {
+    // Unchecked, and safe: descriptors and the object do not change, and the only word that does is atomic.
+    let news: OwnedDescriptor
     private let looked: OwnedDescriptor
+    private let object: DisplayObject
     private let isStopping = Atomic<Bool>(false)
-    private let thread = DoneSignal()
 
     /// How long at most a wake-up may be lost, ms.
     private static let patience: Int32 = 1000
@@ -26,32 +50,22 @@ final class ObjectWaiter: @unchecked Sendable {
         self.object = object
         news = OwnedDescriptor(adopting: try check(csys_event_counter(1)))
         looked = OwnedDescriptor(adopting: try check(csys_event_counter(0)))
-        // Signals are for the main thread.
-        var all = sigset_t()
-        var before = sigset_t()
-        sigfillset(&all)
-        sigdelset(&all, SIGBUS)
-        pthread_sigmask(SIG_SETMASK, &all, &before)
-        thread.run { [unowned self] in wait() }
-        pthread_sigmask(SIG_SETMASK, &before, nil)
     }
 
-    deinit {
+    func stop() {
         isStopping.store(true, ordering: .releasing)
         Self.count(looked.number)
         // It may wait for ever at a pod that says nothing more. Nobody is disturbed: whoever wakes finds nothing new.
         display_ring(display_published(object.words))
-        thread.wait()
     }
 
-    /// What was published is being looked at now; what comes later is told anew.
     func look() {
         var count: UInt64 = 0
         guard read(news.number, &count, 8) == 8 else { return }
         Self.count(looked.number)
     }
 
-    private func wait() {
+    func wait() {
         guard let word = display_published(object.words) else { return }
         var seen = display_load(word)
         Self.count(news.number)

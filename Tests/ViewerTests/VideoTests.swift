@@ -1,3 +1,4 @@
+import DisplayABI
 import Glibc
 import LinuxSystem
 import SoundLab
