@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "mediapod", targets: ["mediapod"]),
         .executable(name: "podaudio", targets: ["podaudio"]),
         .executable(name: "podview", targets: ["podview"]),
+        .executable(name: "podvnc", targets: ["podvnc"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -46,6 +47,7 @@ let package = Package(
         .systemLibrary(name: "CSndFile"),
         .systemLibrary(name: "CSampleRate"),
         .systemLibrary(name: "CX11"),
+        .target(name: "CVNC", cSettings: strictC, linkerSettings: [.linkedLibrary("vncserver")]),
         .systemLibrary(name: "CPNG"),
 
         // Libraries, lowest first.
@@ -111,11 +113,22 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(
+            name: "PodDisplay",
+            dependencies: [
+                "CLI", "DisplayABI", "Viewer", "Session", "Pod", "DeviceStore", "LinuxSystem", systemPackage,
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "podview",
             dependencies: [
-                "CLI", "DisplayABI", "Viewer", "Session", "Pod", "DeviceStore", "LinuxSystem", argumentParser, systemPackage,
+                "CLI", "PodDisplay", "Viewer", "Pod", "DeviceStore", "LinuxSystem", argumentParser, systemPackage,
             ],
+            swiftSettings: strict),
+        // By itself, because its library brings half a dozen others, which would have to be loaded for every window.
+        .executableTarget(
+            name: "podvnc",
+            dependencies: ["CLI", "CVNC", "DisplayABI", "PodDisplay", "Viewer", "LinuxSystem", argumentParser, systemPackage],
             swiftSettings: strict),
 
         .executableTarget(
@@ -151,7 +164,7 @@ let package = Package(
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(
             name: "ViewerTests",
-            dependencies: ["DisplayABI", "CPNG", "LinuxSystem", "SoundLab", "podview", systemPackage],
+            dependencies: ["DisplayABI", "CPNG", "LinuxSystem", "SoundLab", "podview", "podvnc", systemPackage],
             exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(

@@ -1,4 +1,4 @@
-internal import DisplayABI
+package import DisplayABI
 internal import Glibc
 public import LinuxSystem
 internal import SystemPackage
@@ -10,7 +10,7 @@ public final class DisplayObject: @unchecked Sendable {
     package let memory: GuardedMemory
     package let file: OwnedDescriptor
     /// Which file it is: another one at the same place is another X server's, or a restored one's.
-    let identity: (device: UInt64, file: UInt64)
+    package let identity: (device: UInt64, file: UInt64)
 
     var words: OpaquePointer { OpaquePointer(memory.start) }
 
@@ -44,16 +44,16 @@ public final class DisplayObject: @unchecked Sendable {
 
     // MARK: What the driver says
 
-    var epoch: UInt64 { display_epoch(words) }
-    var isGone: Bool { display_state_of(words) == DISPLAY_STATE_GONE.rawValue || memory.wasCut }
-    var published: UInt32 { display_load(display_published(words)) }
+    package var epoch: UInt64 { display_epoch(words) }
+    package var isGone: Bool { display_state_of(words) == DISPLAY_STATE_GONE.rawValue || memory.wasCut }
+    package var published: UInt32 { display_load(display_published(words)) }
     var leds: UInt32 { display_leds(words) }
     var bells: UInt32 { display_bells(words) }
     var warps: UInt32 { display_warps(words) }
     var pointer: (x: Int, y: Int) { (Int(display_pointer_x(words)), Int(display_pointer_y(words))) }
 
     /// The screen as it is now; `nil` while it is being changed, or makes no sense. Every pixel of it lies in the memory.
-    func screen() -> (screen: display_screen, sequence: UInt32)? {
+    package func screen() -> (screen: display_screen, sequence: UInt32)? {
         var screen = display_screen()
         var sequence: UInt32 = 0
         guard display_read_screen(words, &screen, &sequence) != 0, display_screen_is_valid(&screen) != 0 else {
@@ -63,7 +63,7 @@ public final class DisplayObject: @unchecked Sendable {
     }
 
     /// Boxes that changed since `position`, which moves on; `nil` when everything is to be drawn.
-    func damage(since position: inout UInt64, into boxes: inout [display_box]) -> Int? {
+    package func damage(since position: inout UInt64, into boxes: inout [display_box]) -> Int? {
         let count = boxes.withUnsafeMutableBufferPointer {
             display_damage_read(display_damage_of(words), &position, $0.baseAddress)
         }
@@ -71,7 +71,7 @@ public final class DisplayObject: @unchecked Sendable {
     }
 
     /// The cursor with its pixels, 0xAARRGGBB premultiplied; `nil` while it is being changed, or makes no sense.
-    func cursor() -> (shape: display_cursor, pixels: [UInt32])? {
+    package func cursor() -> (shape: display_cursor, pixels: [UInt32])? {
         var shape = display_cursor()
         let area = UnsafePointer(memory.start.advanced(by: Int(DISPLAY_CURSOR_OFFSET)).assumingMemoryBound(to: UInt32.self))
         guard display_read_cursor(words, area, &shape, nil) != 0 else { return nil }
@@ -81,7 +81,7 @@ public final class DisplayObject: @unchecked Sendable {
     }
 
     /// Counts the changes of the cursor's record without reading its pixels.
-    func cursorSerial() -> (serial: UInt32, isVisible: Bool)? {
+    package func cursorSerial() -> (serial: UInt32, isVisible: Bool)? {
         var shape = display_cursor()
         guard display_read_cursor(words, nil, &shape, nil) != 0 else { return nil }
         return (shape.serial, shape.visible != 0)

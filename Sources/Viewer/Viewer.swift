@@ -66,7 +66,7 @@ public final class Viewer {
         cursor = HostCursor(host, window: window.view)
         keyboard = Keyboard(host)
         video = options.hasVideo ? VideoOutput(host, window: window.view) : nil
-        slot = try Self.attach(object, name: name, host, refresh, isFlat: video == nil)
+        slot = try Self.attachPatiently(object, name: name, host, refresh, isFlat: video == nil)
         waiter = try attempt("watch", "the display of \(name)") { [object] () throws(Errno) in
             try ObjectWaiter(object)
         }
@@ -80,6 +80,21 @@ public final class Viewer {
             slot.leave()
             let line = Array("podview: the host's X server is gone; \(name) runs on\n".utf8)
             _ = write(2, line, line.count)
+        }
+    }
+
+    /// The places of viewers that were killed come free when their leases are over.
+    private static func attachPatiently(
+        _ object: DisplayObject, name: String, _ host: HostDisplay, _ refresh: UInt32, isFlat: Bool
+    ) throws(Failure) -> ViewerSlot {
+        let deadline = MonotonicClock.nanoseconds + 2 * UInt64(DISPLAY_LEASE_MS) * 1_000_000
+        while true {
+            do {
+                return try attach(object, name: name, host, refresh, isFlat: isFlat)
+            } catch {
+                guard MonotonicClock.nanoseconds < deadline else { throw error }
+                usleep(20_000)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ internal import LinuxSystem
 internal import SystemPackage
 
 /// What a viewer says to the pod's X server: one of the object's slots, as long as its lease is kept.
-final class ViewerSlot {
+package final class ViewerSlot {
     private let object: DisplayObject
     private let number: UInt32
     /// Our number in the slot.
@@ -18,7 +18,7 @@ final class ViewerSlot {
     private static let patience = 4096
 
     /// Takes a free slot; `nil` when all are taken.
-    init?(_ object: DisplayObject, label: String, refreshMilliHertz: UInt32, isFlat: Bool) {
+    package init?(_ object: DisplayObject, label: String, refreshMilliHertz: UInt32, isFlat: Bool) {
         let owner = UInt32.random(in: 1...UInt32.max)
         guard
             let number = (0..<DISPLAY_VIEWERS).first(where: {
@@ -43,28 +43,28 @@ final class ViewerSlot {
     }
 
     /// Gives it back. What is held down is let go by the driver.
-    func leave() {
+    package func leave() {
         _ = display_viewer_release(viewer, owner)
         ring()
     }
 
     /// Whether the lease was kept.
-    var isOurs: Bool { display_load(display_viewer_owner(viewer)) == owner }
+    package var isOurs: Bool { display_load(display_viewer_owner(viewer)) == owner }
 
     /// The last sign of life from the driver, as our own heartbeat that it saw; `nil` before it saw us.
-    var echo: UInt32? {
+    package var echo: UInt32? {
         guard let echo = display_echo_at(object.words, number)?.pointee, echo.owner == owner else { return nil }
         return echo.heartbeat
     }
 
     var heartbeat: UInt32 { display_load(display_viewer_heartbeat(viewer)) }
 
-    func beat() {
+    package func beat() {
         guard isOurs else { return }
         display_store(display_viewer_heartbeat(viewer), heartbeat &+ 1)
     }
 
-    func ring() { display_ring(display_doorbell(object.words)) }
+    package func ring() { display_ring(display_doorbell(object.words)) }
 
     func setFlat(_ isFlat: Bool) {
         guard isOurs else { return }
@@ -75,11 +75,11 @@ final class ViewerSlot {
 
     // MARK: Input
 
-    func key(_ code: UInt32, isDown: Bool) { send(DISPLAY_EVENT_KEY, code: code, value: isDown ? 1 : 0) }
-    func button(_ code: UInt32, isDown: Bool) { send(DISPLAY_EVENT_BUTTON, code: code, value: isDown ? 1 : 0) }
-    func motion(x: Int, y: Int) { send(DISPLAY_EVENT_MOTION, x: x, y: y) }
+    package func key(_ code: UInt32, isDown: Bool) { send(DISPLAY_EVENT_KEY, code: code, value: isDown ? 1 : 0) }
+    package func button(_ code: UInt32, isDown: Bool) { send(DISPLAY_EVENT_BUTTON, code: code, value: isDown ? 1 : 0) }
+    package func motion(x: Int, y: Int) { send(DISPLAY_EVENT_MOTION, x: x, y: y) }
     /// Everything that we hold down is let go.
-    func release() { send(DISPLAY_EVENT_RELEASE) }
+    package func release() { send(DISPLAY_EVENT_RELEASE) }
 
     private func send(_ type: display_event_type, code: UInt32 = 0, value: UInt16 = 0, x: Int = 0, y: Int = 0) {
         let event = display_event(
@@ -96,10 +96,10 @@ final class ViewerSlot {
     }
 
     /// Whether events wait for room.
-    var hasWaiting: Bool { !waiting.isEmpty }
+    package var hasWaiting: Bool { !waiting.isEmpty }
 
     /// Hands over what there is room for, and rings once.
-    func flush() {
+    package func flush() {
         guard !waiting.isEmpty else { return }
         guard isOurs else { return waiting.removeAll() }
         var taken = 0
@@ -140,7 +140,7 @@ final class ViewerSlot {
     private var keymapSerial: UInt32 = 0
 
     /// What keys mean from now on, as `xkbcomp :0 -` prints it. False when it is too long, or the last was not looked at.
-    func pushKeymap(_ text: [UInt8]) -> Bool {
+    package func pushKeymap(_ text: [UInt8]) -> Bool {
         guard isOurs, !text.isEmpty, text.count <= Int(DISPLAY_MAX_KEYMAP) else { return false }
         guard let echo = display_echo_at(object.words, number)?.pointee else { return false }
         guard keymapSerial == 0 || echo.owner == owner && echo.keymap == keymapSerial else { return false }

@@ -1,6 +1,7 @@
 public import ArgumentParser
 internal import CLI
 internal import LinuxSystem
+internal import PodDisplay
 internal import SystemPackage
 public import Viewer
 

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CLI
 internal import LinuxSystem
 internal import Pod
+internal import PodDisplay
 internal import Viewer
 
 /// `podview list`: which pods of this host have a screen, and who looks at it.

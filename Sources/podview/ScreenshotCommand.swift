@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import LinuxSystem
+internal import PodDisplay
 internal import SystemPackage
 internal import Viewer
 

@@ -1,22 +1,21 @@
-internal import ArgumentParser
 internal import CLI
 internal import DeviceStore
 internal import DisplayABI
 internal import Glibc
-internal import LinuxSystem
-internal import Pod
+public import LinuxSystem
+public import Pod
 internal import Session
 internal import SystemPackage
-internal import Viewer
+public import Viewer
 
 /// A pod's display, found through the pod's root file system.
-struct PodDisplay {
-    let name: String
-    let folder: PodFolder
-    let state: RuntimeState
+public struct PodDisplay {
+    public let name: String
+    public let folder: PodFolder
+    private let state: RuntimeState
 
     /// The pod must be running on this host.
-    init(pod name: String) throws {
+    public init(pod name: String) throws {
         // Becomes part of a path.
         try PodName.validate(name)
         self.name = name
@@ -31,9 +30,10 @@ struct PodDisplay {
         self.state = state
     }
 
-    var subject: String { "the display of pod \(name)" }
+    private var subject: String { "the display of pod \(name)" }
 
-    func open() throws -> DisplayObject {
+    /// Opens the memory that its X server shares.
+    public func open() throws -> DisplayObject {
         let path = FilePath(String(DISPLAY_OBJECT_PATH.drop { $0 == "/" }))
         guard let process = state.initProcess else { throw Failure(subject, "is not there") }
         do {
@@ -51,7 +51,8 @@ struct PodDisplay {
         }
     }
 
-    var source: DisplaySource {
+    /// For a viewer.
+    public var source: DisplaySource {
         DisplaySource(open: { try open() }, hasEnded: { state.initProcess?.isAlive != true })
     }
 
@@ -62,7 +63,7 @@ struct PodDisplay {
     }
 
     /// What suspends it: the engine that is installed beside us.
-    var suspend: Command {
+    public var suspend: Command {
         let beside = Self.folder.appending("mediapod")
         let program = Files.isRegularFile(beside) ? beside.string : "mediapod"
         return Command(
