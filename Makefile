@@ -13,7 +13,7 @@ MULTIARCH = $(shell gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
 
 help:
 	@echo 'sudo make setup       install what the build and the tests need'
-	@echo 'make build            mediapod, podaudio and podview in $(BIN), what goes into pods in $(GUEST)'
+	@echo 'make build            mediapod, podaudio, podview and podvnc in $(BIN), what goes into pods in $(GUEST)'
 	@echo 'sudo make test        everything: lint, unit tests, and the real path with PulseAudio, runc and CRIU'
 	@echo 'sudo make demo        music that goes on while its session moves between two hosts and back'
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'

@@ -15,7 +15,7 @@ packages=(
     gcc libc6-dev libstdc++-12-dev pkg-config git ca-certificates
     libasound2-dev libpulse-dev libsndfile1-dev libsamplerate0-dev libx11-dev
     # the viewer: X, MIT-SHM, XVideo, keymaps, PNG; and the driver of the pods' X server
-    libxext-dev libxv-dev libxrender-dev libxrandr-dev libxfixes-dev libx11-xcb-dev libxcb-shm0-dev libxkbfile-dev libpng-dev
+    libxext-dev libxv-dev libxrender-dev libxrandr-dev libxfixes-dev libx11-xcb-dev libxcb-shm0-dev libxkbfile-dev libpng-dev libvncserver-dev
     xserver-xorg-dev
     # what the Swift toolchain itself is linked with, where it was only unpacked
     libcurl4 libxml2 libsqlite3-0 libncurses6 zlib1g tzdata

@@ -56,15 +56,9 @@ public struct PodDisplay {
         DisplaySource(open: { try open() }, hasEnded: { state.initProcess?.isAlive != true })
     }
 
-    private static var folder: FilePath {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        return FilePath(String(decoding: buffer[..<max(count, 0)], as: UTF8.self)).removingLastComponent()
-    }
-
     /// What suspends it: the engine that is installed beside us.
     public var suspend: Command {
-        let beside = Self.folder.appending("mediapod")
+        let beside = Executable.folder.appending("mediapod")
         let program = Files.isRegularFile(beside) ? beside.string : "mediapod"
         return Command(
             program, ["suspend", name, "--device", state.device, "--format", "json"], name: "mediapod suspend")

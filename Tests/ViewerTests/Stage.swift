@@ -109,8 +109,8 @@ func program(_ name: String) throws -> String {
             "cc",
             [
                 "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-O1", "-I\(root)/Sources/DisplayABI/include",
-                "-o", path, "\(root)/Tests/ViewerTests/Programs/\(name).c", "-lX11", "-lXrender", "-lXext", "-lXv",
-                "-lXfixes",
+                "-Wl,--as-needed", "-o", path, "\(root)/Tests/ViewerTests/Programs/\(name).c", "-lX11", "-lXrender", "-lXext", "-lXv",
+                "-lXfixes", "-lvncclient",
             ]))
     built.insert(name)
     return path
