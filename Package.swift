@@ -77,7 +77,7 @@ let package = Package(
         .target(
             name: "PodBase", dependencies: ["LinuxSystem", "DeviceStore", systemPackage], swiftSettings: strict),
         .target(
-            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
+            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage, crypto],
             swiftSettings: strict),
         .target(
             name: "Session",
@@ -134,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CALSA", "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
+                "CALSA", "CLI", "Checkpoint", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl",
+                "SoundDSP", "SoundLab",
                 argumentParser,
                 systemPackage,
             ],
@@ -169,7 +170,11 @@ let package = Package(
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",
-            dependencies: ["Session", "Pod", "LinuxSystem", "SoundLab", "mediapod", "podaudio", systemPackage],
+            dependencies: [
+                "Session", "Pod", "Checkpoint", "DeviceStore", "DeviceTestSupport", "LinuxSystem", "SoundLab",
+                "mediapod",
+                "podaudio", systemPackage,
+            ],
             exclude: ["Programs"], swiftSettings: strict),
         .target(
             name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
@@ -187,7 +192,8 @@ let package = Package(
         .testTarget(
             name: "CheckpointTests",
             dependencies: [
-                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "DeviceTestSupport", systemPackage,
+                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "SoundLab", "DeviceTestSupport", "mediapod",
+                systemPackage,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -20,7 +20,9 @@ packages=(
     # what the Swift toolchain itself is linked with, where it was only unpacked
     libcurl4 libxml2 libsqlite3-0 libncurses6 zlib1g tzdata
     # pods: run, base file systems, the device, the network namespace
-    runc libseccomp2 mmdebstrap squashfs-tools e2fsprogs mount zstd iproute2 slirp4netns debian-archive-keyring
+    runc libseccomp2 mmdebstrap squashfs-tools e2fsprogs mount iproute2 slirp4netns debian-archive-keyring
+    # filters of a session's stream
+    zstd lz4 age
     # sound servers, players and peers of the demo, the tests and the benchmarks
     pulseaudio pulseaudio-utils pipewire pipewire-pulse wireplumber alsa-utils mpg123 libasound2-plugins
     # the programs of the sound matrix, and what its clients of libraries are compiled with

@@ -26,9 +26,46 @@ extension Device {
             remedy: there)
     }
 
+    /// Removes the bases that no pod has, nor any session of one; gives their digests and bytes. Throws, and removes none,
+    /// when it cannot be told what a pod has.
+    public func pruneBases() throws -> [(digest: String, bytes: UInt64)] {
+        let lock = try lock()
+        defer { withExtendedLifetime(lock) {} }
+        var needed: Set<String> = []
+        for pod in try pods() {
+            needed.insert(try pod.configuration().base)
+            needed.formUnion(try pod.manifestNeeds().values.map(\.base))
+        }
+        var removed: [(digest: String, bytes: UInt64)] = []
+        for digest in try bases() where !needed.contains(digest) {
+            let bytes = try baseBytes(digest)
+            try attempt("remove", "base \(digest)") { () throws(Errno) in try Files.remove(basePath(digest)) }
+            removed.append((digest, bytes))
+        }
+        return removed
+    }
+
     /// Bytes of a base's squashfs.
     public func baseBytes(_ digest: String) throws -> UInt64 {
         try attempt("read", "base \(digest)") { () throws(Errno) in try Files.size(of: basePath(digest)) }
+    }
+
+    /// The SHA-256 that a base's file has now.
+    public func digestOfBase(_ name: String, progress: (UInt64) -> Void = { _ in }) throws -> String {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        return try attempt("read", "base \(name)") { () throws(Errno) in
+            let file = try Files.openForReading(basePath(name))
+            var digest = StreamDigest()
+            var count: UInt64 = 0
+            while true {
+                let got = try Files.read(file, into: buffer)
+                if got == 0 { return digest.hexadecimal }
+                digest.update(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+                count += UInt64(got)
+                progress(count)
+            }
+        }
     }
 
     /// A place in `bases/` to build in; those of builders that have died are removed.

@@ -6,6 +6,12 @@ protocol Document: Codable {
     /// The version this program writes, and the highest it reads.
     static var currentFormat: Int { get }
     var formatVersion: Int { get }
+    /// What is wrong with the file that it was read from, in words that follow the file's name; `nil` when nothing is.
+    func problem(in bytes: [UInt8]) -> String?
+}
+
+extension Document {
+    func problem(in bytes: [UInt8]) -> String? { nil }
 }
 
 /// As much of a document as every version of it has.
@@ -25,12 +31,16 @@ enum DocumentFile {
     static func read<Value: Document>(_ type: Value.Type, _ path: FilePath, name: String) throws -> Value {
         let file = path.lastComponent?.string ?? path.string
         let bytes: [UInt8]
-        do {
-            bytes = try Files.read(path, limit: limit)
+        let kind: Files.Kind?
+        do throws(Errno) {
+            // A link leads out of the device, and a FIFO would hold up whoever opens it.
+            kind = try Files.kind(of: path)
+            bytes = kind == nil || kind == .file ? try Files.read(path, limit: limit) : []
         } catch {
             let reason = error == .noSuchFileOrDirectory ? "is missing" : "is not readable: \(Failure.text(of: error))"
             throw Failure(name, "\(file) \(reason)", cause: error)
         }
+        guard kind == .file else { throw Failure(name, "\(file) is no ordinary file") }
         do {
             // The version first: of a newer format nothing else may be assumed.
             let version = try JSONText.decode(Version.self, from: bytes).formatVersion
@@ -39,7 +49,9 @@ enum DocumentFile {
                     name, "\(file) has format \(version), this program reads up to \(Value.currentFormat)",
                     remedy: "use a newer mediapod")
             }
-            return try JSONText.decode(type, from: bytes)
+            let value = try JSONText.decode(type, from: bytes)
+            if let problem = value.problem(in: bytes) { throw Failure(name, "\(file) \(problem)") }
+            return value
         } catch let error as DecodingError {
             throw Failure(name, "\(file) \(JSONText.explain(error))")
         }

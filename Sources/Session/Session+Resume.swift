@@ -1,4 +1,4 @@
-internal import Checkpoint
+public import Checkpoint
 public import DeviceStore
 internal import Glibc
 internal import LinuxSystem
@@ -21,9 +21,11 @@ public struct ResumeReport: Codable, Sendable {
     public var total = 0.0
     public var imageBytes: UInt64 = 0
     public var streamBytes: UInt64 = 0
+    /// What earlier runs wrote and never suspended.
+    public var recoverable: [RecoverableLayer] = []
 
     enum CodingKeys: String, CodingKey {
-        case session
+        case session, recoverable
         case prepare = "prepare_ms"
         case read = "read_ms"
         case sound = "sound_ms"
@@ -38,28 +40,44 @@ extension Session {
     /// Resumes the pod's session on this host. When this throws, nothing of it is left here, and the session lies on the
     /// device as it was.
     ///
-    /// - Parameter network: from now on the pod's; without, it stays what it is.
+    /// - Parameters:
+    ///   - number: one that is kept, instead of the current one; when it runs, it is the current one.
+    ///   - network: from now on the pod's; without, it stays what it is.
+    ///   - keys: what an encrypted session is opened with.
     public func resume(
-        sound: SoundChoice, network: PodNetwork? = nil, _ observer: Observer = Observer()
+        at number: Int? = nil, sound: SoundChoice, network: PodNetwork? = nil, keys: Keys = Keys(),
+        _ observer: Observer = Observer()
     ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
         if let state = pod.state, state.phase == .running {
             throw Failure("resume", subject, "it is running already")
         }
-        guard let manifest = try store.currentSession() else {
+        guard let manifest = try number.map(store.session) ?? store.currentSession() else {
             try store.requireUnowned(besides: runtime.path)
-            throw Failure("resume", subject, "it has no suspended session", remedy: "start it with: mediapod run")
+            let old = try store.sessions().last
+            let back = old.map { ", or go back with: mediapod resume \(store.name) --at \($0)" } ?? ""
+            throw Failure(
+                "resume", subject, "it has no suspended session", remedy: "start it with: mediapod run" + back)
         }
         // Programs that had an interface may have bound sockets to it.
         let isOut = (try network ?? store.configuration().network) == .user
         let reach: UserNetwork.Reach? = isOut ? .outside : manifest.hasNetwork == true ? .nowhere : nil
-        try Start.requirements(pod, base: manifest.base, layers: manifest.layers, network: reach)
-        let newLayer = try store.newLayer()
+        let layers = try store.presentLayers(of: manifest.layers)
+        try Start.requirements(pod, base: manifest.base, layers: layers, network: reach)
+        let reader: StreamReader
+        do {
+            reader = try StreamReader(manifest, of: store, keys: keys)
+        } catch let failure as Failure {
+            throw failure.during("resume", subject)
+        }
+        let recoverable = (try? store.recoverableLayers()) ?? []
+        let newLayer = try store.newLayer(on: layers, resuming: manifest.number)
         let images = ImageFolder(folder: pod.folder)
         do {
-            let report = try restore(&pod, manifest, newLayer, sound, reach, images, observer)
+            var report = try restore(&pod, reader, layers, newLayer, sound, reach, images, observer)
             try store.keep(network)
+            report.recoverable = recoverable
             return report
         } catch {
             let failure = explain(error, images)
@@ -70,20 +88,25 @@ extension Session {
     }
 
     private func restore(
-        _ pod: inout PodRuntime, _ manifest: SessionManifest, _ newLayer: Int, _ sound: SoundChoice,
+        _ pod: inout PodRuntime, _ reader: StreamReader, _ layers: [Int], _ newLayer: Int, _ sound: SoundChoice,
         _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer
     ) throws -> ResumeReport {
+        var manifest = reader.manifest
         var report = ResumeReport()
         var watch = Stopwatch()
         observer.stage("preparing")
         // A fresh layer over the sealed ones: the files are those of the session's moment.
         var start = try Start(
-            &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound,
-            network: network)
+            &pod, phase: .resuming, layers: layers + [newLayer], newLayer: newLayer, sound: sound, network: network)
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
-        let reading = Reading(manifest, of: store, into: images.dump)
+        let reading = Reading(reader, into: images)
+        // What the sound device and the programs were is told by an encrypted session only inside.
+        if reader.isEncrypted, let session = try reading.record()?.session {
+            manifest.sound = session.sound
+            manifest.mappedFiles = session.mappedFiles
+        }
         try start.startBroker(&pod, records: manifest.sound)
         try start.prepare(pod, fresh: false)
         let readAhead = MappedFiles.ReadAhead(manifest.mappedFiles ?? [], in: pod.folder.root)
@@ -100,12 +123,18 @@ extension Session {
         observer.stage("restoring memory")
         try start.perform(&pod)
         report.restore = watch.lap()
+        let record = try reading.record()
+        start.note(
+            filters: record?.filters ?? manifest.filters,
+            full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil)
+        // Where its host crashes, it goes back to this one.
+        if try store.currentSessionNumber() != manifest.number { try store.setCurrentSession(manifest.number) }
         try start.finish(&pod)
-        images.unmount()
+        images.clear()
         report.total = watch.total
         report.session = manifest.number
         report.imageBytes = manifest.imageBytes
-        report.streamBytes = manifest.streamBytes
+        report.streamBytes = reader.streamBytes
         return report
     }
 
@@ -127,17 +156,26 @@ extension Session {
 private struct Reading {
     private final class Progress: Sendable {
         let bytes = Mutex<(done: UInt64, of: UInt64)>((0, 0))
+        let record = Mutex<SessionRecord?>(nil)
     }
 
     private let progress = Progress()
     private let work: Background<Void>
 
-    init(_ manifest: SessionManifest, of store: PodStore, into folder: FilePath) {
+    init(_ reader: StreamReader, into images: ImageFolder) {
+        let (folder, blocks) = (images.dump, images.blocks)
         work = Background { [progress] in
-            try SessionStream.read(manifest, of: store, into: folder) { done, all in
-                progress.bytes.withLock { $0 = (done, all) }
-            }
+            try reader.unpack(
+                into: folder, blocks: blocks,
+                onRecord: { record in progress.record.withLock { $0 = record } },
+                progress: { done, all in progress.bytes.withLock { $0 = (done, all) } })
         }
+    }
+
+    /// What the stream begins with, once that has been read; throws when reading has failed before.
+    func record() throws -> SessionRecord? {
+        try work.wait(until: { progress.record.withLock { $0 != nil } })
+        return progress.record.withLock { $0 }
     }
 
     func wait(_ show: (UInt64, UInt64) -> Void) throws {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CLI
+internal import Checkpoint
 internal import DeviceStore
 internal import Glibc
 internal import LinuxSystem
@@ -22,13 +23,29 @@ struct Supervise: ParsableCommand {
     var job: String?
 
     func run() throws {
-        let store = try Device.open(FilePath(device)).pod(name)
+        // A pod whose device is gone wants to be looked after as well.
+        let path = FilePath(device)
+        let store = try (try? Device.open(path).pod(name)) ?? Device.rememberedPod(name, onDeviceAt: path)
         let supervisor = Supervisor(store: store, runtime: .ofThisHost)
         if let job = job.flatMap(Supervisor.Job.init(rawValue:)) {
             try supervisor.startAndWatch(job)
         } else {
             try supervisor.watch()
         }
+    }
+}
+
+/// `mediapod _upgrade`: a filter that turns the archive of an older stream into that of the next format.
+struct Upgrade: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "_upgrade", abstract: "Turn an older stream's archive into the next format's (a filter).",
+        shouldDisplay: false)
+
+    @Argument(help: "The format of the input.")
+    var format: Int
+
+    func run() throws {
+        try ArchiveUpgrade.run(from: format, input: OwnedDescriptor(adopting: 0), output: OwnedDescriptor(adopting: 1))
     }
 }
 
