@@ -128,7 +128,9 @@ let package = Package(
         // By itself, because its library brings half a dozen others, which would have to be loaded for every window.
         .executableTarget(
             name: "podvnc",
-            dependencies: ["CLI", "CVNC", "DisplayABI", "PodDisplay", "Viewer", "LinuxSystem", argumentParser, systemPackage],
+            dependencies: [
+                "CLI", "CVNC", "DisplayABI", "PodDisplay", "Viewer", "LinuxSystem", argumentParser, systemPackage,
+            ],
             swiftSettings: strict),
 
         .executableTarget(

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 // Read by the signal handler: `bytes` is stored last, and taken away first.
 static struct guarded {
@@ -73,13 +72,4 @@ void csys_unmap_guarded(int number) {
     __atomic_store_n(&mappings[number].bytes, 0, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&changes);
     munmap((void *)start, bytes);
-}
-
-int csys_memory_file(const char *name, size_t bytes) {
-    int file = memfd_create(name, MFD_CLOEXEC);
-    if (file < 0) return -errno;
-    if (ftruncate(file, (off_t)bytes) == 0) return file;
-    int error = errno;
-    close(file);
-    return -error;
 }

@@ -7,7 +7,8 @@ public import Viewer
 public enum ObjectFile {
     public static func open(_ path: FilePath) throws -> DisplayObject {
         let file = try attempt("open", path.string) { () throws(Errno) in
-            OwnedDescriptor(adopting: try retrying { Glibc.open(path.string, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) })
+            OwnedDescriptor(
+                adopting: try retrying { Glibc.open(path.string, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) })
         }
         return try DisplayObject(file, of: path.string)
     }

@@ -73,7 +73,8 @@ public final class DisplayObject: @unchecked Sendable {
     /// The cursor with its pixels, 0xAARRGGBB premultiplied; `nil` while it is being changed, or makes no sense.
     package func cursor() -> (shape: display_cursor, pixels: [UInt32])? {
         var shape = display_cursor()
-        let area = UnsafePointer(memory.start.advanced(by: Int(DISPLAY_CURSOR_OFFSET)).assumingMemoryBound(to: UInt32.self))
+        let area = UnsafePointer(
+            memory.start.advanced(by: Int(DISPLAY_CURSOR_OFFSET)).assumingMemoryBound(to: UInt32.self))
         guard display_read_cursor(words, area, &shape, nil) != 0 else { return nil }
         var pixels = [UInt32](repeating: 0, count: Int(DISPLAY_CURSOR_BYTES / 4))
         guard display_read_cursor(words, area, &shape, &pixels) != 0 else { return nil }

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import CX11
 internal import Glibc
 internal import LinuxSystem
@@ -18,7 +17,9 @@ final class HostMemory {
 
     init(_ host: HostDisplay, count: Int) throws(Failure) {
         let owned = try attempt("make", "memory for the picture") { () throws(Errno) in
-            OwnedDescriptor(adopting: try check(csys_memory_file("podview", count)))
+            let file = try Files.memory("podview")
+            try retrying { ftruncate(file.number, off_t(count)) }
+            return file
         }
         guard let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, owned.number, 0), start != MAP_FAILED
         else { throw Failure("map", "memory for the picture", Errno(rawValue: errno)) }

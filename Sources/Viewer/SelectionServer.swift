@@ -74,7 +74,9 @@ final class SelectionServer {
         let property = event.property == 0 ? event.target : event.property
         if event.target == atoms.targets {
             var targets = [atoms.targets, marker]
-            if offers[n].formats & DISPLAY_FORMAT_TEXT.rawValue != 0 { targets += [atoms.utf8, atoms.plain, XA_STRING] }
+            if offers[n].formats & DISPLAY_FORMAT_TEXT.rawValue != 0 {
+                targets += [atoms.utf8, atoms.plain, XA_STRING]
+            }
             if offers[n].formats & DISPLAY_FORMAT_PNG.rawValue != 0 { targets.append(atoms.png) }
             targets.withUnsafeBytes { bytes in
                 _ = XChangeProperty(

@@ -51,7 +51,8 @@ final class StatusBar {
 
     /// Says something else. The core fonts have no more than ASCII in common.
     func say(_ text: String, buttons: [Button] = Button.allCases) {
-        let plain = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.isASCII && $0.value >= 32 ? $0 : "?" }))
+        let plain = String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.isASCII && $0.value >= 32 ? $0 : "?" }))
         guard plain != self.text || buttons != self.buttons else { return }
         (self.text, self.buttons) = (plain, buttons)
         draw()

@@ -23,7 +23,8 @@ final class VideoPort {
         }
         // A server answers with the largest size that it takes.
         guard image.pointee.width >= video.width, image.pointee.height >= video.height,
-            Self.planesFit(image.pointee, fourcc), let memory = try? HostMemory(host, count: Int(image.pointee.data_size))
+            Self.planesFit(image.pointee, fourcc),
+            let memory = try? HostMemory(host, count: Int(image.pointee.data_size))
         else {
             XFree(image)
             XvUngrabPort(host.display, port, Time(CurrentTime))

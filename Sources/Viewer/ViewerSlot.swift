@@ -72,7 +72,6 @@ package final class ViewerSlot {
         ring()
     }
 
-
     // MARK: Input
 
     package func key(_ code: UInt32, isDown: Bool) { send(DISPLAY_EVENT_KEY, code: code, value: isDown ? 1 : 0) }

@@ -39,7 +39,8 @@ final class ViewerWindow {
         attributes.background_pixmap = Pixmap(None)
         view = XCreateWindow(
             host.display, window, 0, 0, UInt32(width), UInt32(max(height - barHeight, 1)), 0, HostDisplay.depth,
-            UInt32(InputOutput), host.visual, UInt(CWColormap | CWBorderPixel | CWBackPixmap | CWEventMask), &attributes)
+            UInt32(InputOutput), host.visual, UInt(CWColormap | CWBorderPixel | CWBackPixmap | CWEventMask), &attributes
+        )
         bar = hasBar ? StatusBar(host, parent: window, width: width, y: height - barHeight) : nil
         fullScreenAtom = host.atom("_NET_WM_STATE_FULLSCREEN")
         stateAtom = host.atom("_NET_WM_STATE")

@@ -19,7 +19,9 @@ struct KeysymMap {
         (10, 0x31), (11, 0x32), (12, 0x33), (13, 0x34), (14, 0x35), (15, 0x36), (16, 0x37), (17, 0x38), (18, 0x39),
         (19, 0x30),
     ]
-    private static let rows: [(code: UInt32, letters: String)] = [(24, "qwertyuiop"), (38, "asdfghjkl"), (52, "zxcvbnm")]
+    private static let rows: [(code: UInt32, letters: String)] = [
+        (24, "qwertyuiop"), (38, "asdfghjkl"), (52, "zxcvbnm"),
+    ]
 
     init() {
         for (code, keysym) in Self.usual { codes[keysym] = code }
@@ -52,7 +54,8 @@ struct KeysymMap {
             names += "<K\(code)> = \(code);\n"
             let hex = "0x" + String(keysym, radix: 16)
             if (0x61...0x7a).contains(keysym) {
-                symbols += "key <K\(code)> { type = \"ALPHABETIC\", [ \(hex), 0x\(String(keysym - 0x20, radix: 16)) ] };\n"
+                symbols +=
+                    "key <K\(code)> { type = \"ALPHABETIC\", [ \(hex), 0x\(String(keysym - 0x20, radix: 16)) ] };\n"
             } else {
                 symbols += "key <K\(code)> { type = \"ONE_LEVEL\", [ \(hex) ] };\n"
             }

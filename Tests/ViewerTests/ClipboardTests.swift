@@ -29,7 +29,8 @@ extension ViewerTests {
             deinit { for owner in owners { owner.kill() } }
 
             /// Copies, as a program would: it owns the selection until it is killed or loses it.
-            func copy(_ bytes: [UInt8], on server: TestServer, selection: String = "clipboard", target: String? = nil) throws
+            func copy(_ bytes: [UInt8], on server: TestServer, selection: String = "clipboard", target: String? = nil)
+                throws
             {
                 let file = folder.appending("copied")
                 try Files.write(file, bytes, permissions: .ownerReadWrite)
@@ -74,7 +75,8 @@ extension ViewerTests {
             let large = (0..<3_000_000).map { UInt8(97 + $0 % 23) }
             try stage.copy(large, on: stage.host)
             try stage.expect(large, on: stage.pod)
-            let image = [0x89, 0x50, 0x4e, 0x47] + (0..<900_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
+            let image =
+                [0x89, 0x50, 0x4e, 0x47] + (0..<900_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
             try stage.copy(image, on: stage.pod, target: "image/png")
             try stage.expect(image, on: stage.host, target: "image/png")
             try stage.copy(Array(image.reversed()), on: stage.host, target: "image/png")

@@ -15,7 +15,9 @@ extension ViewerTests {
         }
 
         /// With XVideo, too: the host is another server with our driver.
-        @Test(arguments: [TestServer.Kind.xvfb, .driver]) func nonsenseInTheMemoryIsHarmless(_ kind: TestServer.Kind) throws {
+        @Test(arguments: [TestServer.Kind.xvfb, .driver]) func nonsenseInTheMemoryIsHarmless(_ kind: TestServer.Kind)
+            throws
+        {
             let host = try TestServer(kind, width: 1280, height: 1024)
             let folder = try LabFolder("mediapod-hostile")
             let object: FilePath
@@ -34,7 +36,8 @@ extension ViewerTests {
                 try #require(!host.process.hasEnded, "seed \(seed)")
                 _ = try? Pipeline.output(
                     of: Command(
-                        ViewerProcess.program, ["screenshot", "--object", object.string, folder.appending("s.png").string]))
+                        ViewerProcess.program,
+                        ["screenshot", "--object", object.string, folder.appending("s.png").string]))
             }
             #expect(viewer.end() == .exited(0))
         }

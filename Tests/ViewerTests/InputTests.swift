@@ -82,7 +82,8 @@ extension ViewerTests {
                 return Picture(width: 700, height: 500, pixels: pixels)
             }
             try host.run([
-                "xdotool", "mousemove", "--window", view, "\(30 + 2 * 17)", "\(10 + 2 * 203 + 1)", "click", "1", "click", "4",
+                "xdotool", "mousemove", "--window", view, "\(30 + 2 * 17)", "\(10 + 2 * 203 + 1)", "click", "1",
+                "click", "4",
                 "click", "9",
             ])
             try probe.expect("button down 1 17 203")

@@ -88,7 +88,8 @@ func text(of file: FilePath) -> String {
     String(decoding: (try? Files.read(file, limit: 1 << 22)) ?? [], as: UTF8.self)
 }
 
-func start(_ command: [String], environment: [String]? = nil, output: FilePath, error: FilePath) throws -> ChildProcess {
+func start(_ command: [String], environment: [String]? = nil, output: FilePath, error: FilePath) throws -> ChildProcess
+{
     let outputFile = try Files.openForWriting(output)
     let errorFile = try Files.openForWriting(error)
     let null = try Files.openForReading("/dev/null")
@@ -108,8 +109,10 @@ func program(_ name: String) throws -> String {
         of: Command(
             "cc",
             [
-                "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-O1", "-I\(root)/Sources/DisplayABI/include",
-                "-Wl,--as-needed", "-o", path, "\(root)/Tests/ViewerTests/Programs/\(name).c", "-lX11", "-lXrender", "-lXext", "-lXv",
+                "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-O1",
+                "-I\(root)/Sources/DisplayABI/include",
+                "-Wl,--as-needed", "-o", path, "\(root)/Tests/ViewerTests/Programs/\(name).c", "-lX11", "-lXrender",
+                "-lXext", "-lXv",
                 "-lXfixes", "-lvncclient",
             ]))
     built.insert(name)

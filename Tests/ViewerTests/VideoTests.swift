@@ -17,7 +17,9 @@ extension ViewerTests {
         }
 
         /// The host's server has our driver: its screenshot shows what its own XVideo was given.
-        @Test(arguments: ["I420", "YV12", "NV12", "YUY2"]) func framesReachTheHostsXVideoUnchanged(format: String) throws {
+        @Test(arguments: ["I420", "YV12", "NV12", "YUY2"]) func framesReachTheHostsXVideoUnchanged(format: String)
+            throws
+        {
             let pod = try TestServer(.driver, width: 640, height: 480)
             let host = try TestServer(.driver, width: 640, height: 480)
             let video = try Lines([program("video"), format, "322", "242", "40", "30", "420", "300"], on: pod)

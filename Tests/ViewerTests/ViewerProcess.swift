@@ -31,7 +31,8 @@ final class ViewerProcess {
     func windows() throws -> (whole: String, view: String) {
         var found: (String, String)?
         try waitUntil("the viewer's window is there: \(said)") {
-            let lines = String(decoding: try host.run(["xwininfo", "-root", "-tree"]), as: UTF8.self).split(separator: "\n")
+            let lines = String(decoding: try host.run(["xwininfo", "-root", "-tree"]), as: UTF8.self).split(
+                separator: "\n")
             guard let n = lines.firstIndex(where: { $0.contains("(\"podview\" \"MediaPod\")") }) else { return false }
             // The first made is the lowest, and listed last.
             let children = lines[(n + 1)...].prefix { $0.hasPrefix("        ") }.filter { $0.contains("0x") }

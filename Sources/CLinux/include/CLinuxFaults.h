@@ -7,9 +7,6 @@
 /// Mappings that can be guarded at a time.
 #define CSYS_GUARDED_MAX 4
 
-/// A new file of that length, in memory and without a name. memfd_create(2), close-on-exec.
-int csys_memory_file(const char *name, size_t bytes);
-
 /// Maps `bytes` of the file, shared, to read and write, and into `*memory`; gives the mapping's number. An access beyond the
 /// file's end, or to a page for which there is no room, does not end the process (SIGBUS): the whole mapping is replaced by
 /// zeroes of our own.
