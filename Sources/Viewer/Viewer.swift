@@ -23,6 +23,9 @@ public final class Viewer {
     private var waiter: ObjectWaiter
     private var epoch: UInt64
     private var hasNews = true
+    private var hasEvents = true
+    /// The line under the picture says something other than how things are when they are well.
+    private var isTroubled = false
     private var bells: UInt32
     private var warps: UInt32
     var job: SuspendJob?
@@ -118,7 +121,8 @@ public final class Viewer {
         }
         say()
         while true {
-            handleEvents()
+            // A heartbeat alone asks the host's server for nothing.
+            if hasEvents || XEventsQueued(host.display, QueuedAlready) > 0 { handleEvents() }
             if hasNews, !host.pending.isWaiting { try update() }
             askForScreen()
             slot.flush()
@@ -140,6 +144,7 @@ public final class Viewer {
         let left = lastBeat &+ Self.beat > now ? (lastBeat &+ Self.beat - now) / 1_000_000 + 1 : 0
         let milliseconds = slot.hasWaiting ? min(left, 2) : left
         _ = poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
+        hasEvents = entries[0].revents != 0
         if entries[1].revents != 0 {
             waiter.look()
             hasNews = true
@@ -160,7 +165,10 @@ public final class Viewer {
         }
         video?.update(from: object, slot, canvas)
         do {
-            if try canvas.update(from: object) { video?.placementChanged() }
+            if try canvas.update(from: object) {
+                video?.placementChanged()
+                if !isTroubled { say() }
+            }
             problem = nil
         } catch {
             problem = "\(error)"
@@ -221,7 +229,9 @@ public final class Viewer {
             }
             if let other = try? source.open(), other.identity != object.identity { try? use(other) }
         }
-        say(isSilent || object.isGone ? "\(options.name) does not answer; waiting for it" : problem ?? failure)
+        let trouble = isSilent || object.isGone ? "\(options.name) does not answer; waiting for it" : problem ?? failure
+        if trouble != nil || isTroubled { say(trouble) }
+        isTroubled = trouble != nil
     }
 
     private func use(_ new: DisplayObject) throws {
