@@ -6,7 +6,17 @@ import Testing
 extension SessionTests {
     @Suite struct GoldenTests {
         /// One for each version of the stream's format that was ever released; made by testdata/streams/make.sh.
-        static let names = ["v1"]
+        static let names = ["v1", "v2"]
+
+        @Test(arguments: names) func aStreamOfEveryReleasedFormatIsReadToItsEnd(name: String) throws {
+            let golden = try Golden(name)
+            let verified = try golden.host.must(["verify", "--contents"])
+            #expect(verified.contains("session 1 of pod golden  ok"))
+            let shown = try golden.host.must(["inspect", Golden.pod, "--stream", "--session", "1"])
+            #expect(shown.contains("images/pages-1.img"))
+            let format = shown.split(separator: "\n").first { $0.hasPrefix("format") }
+            #expect(format?.last == name.last)
+        }
 
         @Test(arguments: names) func aSessionOfEveryReleasedFormatStillResumes(name: String) throws {
             let golden = try Golden(name)
@@ -53,7 +63,13 @@ final class Golden {
 
     /// What it had said when it was suspended.
     func suspendedCount() throws -> TestHost.Count {
-        let file = device.appending("pods/\(Self.pod)/layers/1/upper/root/count")
+        let layers = device.appending("pods").appending(Self.pod).appending("layers")
+        let files = try Files.list(layers).compactMap(Int.init).sorted().map {
+            layers.appending("\($0)").pushing("upper/root/count")
+        }
+        guard let file = files.last(where: { Files.isRegularFile($0) }) else {
+            throw Failure("the count", "is not there")
+        }
         return try Self.count(in: try Files.text(file))
     }
 

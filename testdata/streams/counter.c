@@ -26,7 +26,7 @@ __attribute__((noreturn)) static void leave(int code)
     for (;;) call(SYS_exit_group, code, 0, 0, 0);
 }
 
-enum { PAGES = 32, WORDS = 4096 / sizeof(uint64_t) };
+enum { PAGES = 256, WORDS = 4096 / sizeof(uint64_t) };
 static uint64_t memory[PAGES][WORDS] __attribute__((aligned(4096)));
 
 // xorshift64: the same words again from the same seed, which is the page's number and the nonce.
@@ -47,7 +47,7 @@ static void fill(uint64_t nonce)
 {
     for (int page = 0; page < PAGES; page++) {
         uint64_t state = seed(nonce, page);
-        for (int word = 0; word < (int)WORDS; word += 4) memory[page][word] = next(&state);
+        for (int word = 0; word < (int)WORDS; word += 32) memory[page][word] = next(&state);
     }
 }
 
@@ -56,7 +56,7 @@ static void verify(uint64_t nonce)
     for (int page = 0; page < PAGES; page++) {
         uint64_t state = seed(nonce, page);
         for (int word = 0; word < (int)WORDS; word++)
-            if (memory[page][word] != (word % 4 == 0 ? next(&state) : 0)) leave(3);
+            if (memory[page][word] != (word % 32 == 0 ? next(&state) : 0)) leave(3);
     }
 }
 

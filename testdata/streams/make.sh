@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make.sh NAME: makes a golden session with the mediapod that was built here, NAME.tar: a device with one pod, `golden`,
-# suspended once. Run as root. Those that are in the repository stay as they are: they were made by the versions that
-# wrote their formats.
+# suspended twice: a full session, and one that is made of its blocks. Run as root. Those that are in the repository stay
+# as they are: they were made by the versions that wrote their formats.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [[ $# == 1 && $1 == [a-z0-9]* ]] || { echo "usage: $0 NAME" >&2 && exit 64; }
@@ -32,6 +32,8 @@ for ((tries = 0; tries < 100; tries++)); do
     [[ $(mediapod exec golden -- counter show /root/count 2>/dev/null) == *' '* ]] && break
     sleep 0.1
 done
+mediapod suspend golden
+mediapod resume golden --detach --sound null
 mediapod suspend golden
 # The layers' owners and their overlay attributes are part of a device.
 tar --create --file="$here/$1.tar" --sort=name --numeric-owner --xattrs --xattrs-include='*' \
