@@ -13,7 +13,7 @@ MULTIARCH = $(shell gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
 
 help:
 	@echo 'sudo make setup       install what the build and the tests need'
-	@echo 'make build            mediapod and podaudio in $(BIN), what goes into pods in $(GUEST)'
+	@echo 'make build            mediapod, podaudio, podview and podvnc in $(BIN), what goes into pods in $(GUEST)'
 	@echo 'sudo make test        everything: lint, unit tests, and the real path with PulseAudio, runc and CRIU'
 	@echo 'sudo make demo        music that goes on while its session moves between two hosts and back'
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
@@ -37,8 +37,10 @@ build: swift guest
 guest:
 	@$(MAKE) --no-print-directory -C alsa-plugin
 	@$(MAKE) --no-print-directory -C Sources/pod-init
+	@$(MAKE) --no-print-directory -C Sources/pod-clipboard
 	@$(MAKE) --no-print-directory -C display-driver
 	@install -D -m 755 build/pod-init $(GUEST)/usr/lib/mediapod/pod-init
+	@install -D -m 755 build/pod-clipboard $(GUEST)/usr/lib/mediapod/pod-clipboard
 	@install -D -m 644 -t $(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib build/alsa-plugin/libasound_module_*_mediapod.so
 	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
 	@install -D -m 644 -t $(GUEST)/usr/lib/xorg/modules/drivers build/display-driver/mediapod_drv.so

@@ -26,6 +26,8 @@ let package = Package(
     products: [
         .executable(name: "mediapod", targets: ["mediapod"]),
         .executable(name: "podaudio", targets: ["podaudio"]),
+        .executable(name: "podview", targets: ["podview"]),
+        .executable(name: "podvnc", targets: ["podvnc"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -44,6 +46,9 @@ let package = Package(
         .systemLibrary(name: "CPulse"),
         .systemLibrary(name: "CSndFile"),
         .systemLibrary(name: "CSampleRate"),
+        .systemLibrary(name: "CX11"),
+        .target(name: "CVNC", cSettings: strictC, linkerSettings: [.linkedLibrary("vncserver")]),
+        .systemLibrary(name: "CPNG"),
 
         // Libraries, lowest first.
         .target(name: "LinuxSystem", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -58,6 +63,9 @@ let package = Package(
             dependencies: [
                 "LinuxSystem", "SoundABI", "SoundControl", "SoundDSP", "SoundSinks", systemPackage, logging,
             ],
+            swiftSettings: strict),
+        .target(
+            name: "Viewer", dependencies: ["LinuxSystem", "CLinux", "DisplayABI", "CX11", "CPNG", systemPackage],
             swiftSettings: strict),
         .target(
             name: "Pod", dependencies: ["LinuxSystem", "CLinux", "PodInitABI", systemPackage],
@@ -105,6 +113,26 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(
+            name: "PodDisplay",
+            dependencies: [
+                "CLI", "DisplayABI", "Viewer", "Session", "Pod", "DeviceStore", "LinuxSystem", systemPackage,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "podview",
+            dependencies: [
+                "CLI", "PodDisplay", "Viewer", "Pod", "DeviceStore", "LinuxSystem", argumentParser, systemPackage,
+            ],
+            swiftSettings: strict),
+        // By itself, because its library brings half a dozen others, which would have to be loaded for every window.
+        .executableTarget(
+            name: "podvnc",
+            dependencies: [
+                "CLI", "CVNC", "DisplayABI", "PodDisplay", "Viewer", "LinuxSystem", argumentParser, systemPackage,
+            ],
+            swiftSettings: strict),
+
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
@@ -138,6 +166,10 @@ let package = Package(
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(
             name: "DisplayTests", dependencies: ["DisplayABI", "LinuxSystem", "SoundLab", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
+        .testTarget(
+            name: "ViewerTests",
+            dependencies: ["DisplayABI", "CPNG", "LinuxSystem", "SoundLab", "podview", "podvnc", systemPackage],
             exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(

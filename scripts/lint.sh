@@ -19,7 +19,7 @@ check_c() {
     while read -r file; do
         cc -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -O2 -c -o /dev/null \
             -ISources/CLinux/include -ISources/SoundABI/include -ISources/PodInitABI/include \
-            -ISources/DisplayABI/include "$file" || return 1
+            -ISources/DisplayABI/include -ISources/CVNC/include "$file" || return 1
     done < <(find Sources alsa-plugin Tests -name '*.c')
 }
 

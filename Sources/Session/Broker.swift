@@ -99,14 +99,3 @@ enum Broker {
         return program
     }
 }
-
-/// This program's own file.
-enum Executable {
-    static let path: FilePath = {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        return FilePath(String(decoding: buffer[..<max(count, 0)], as: UTF8.self))
-    }()
-
-    static var folder: FilePath { path.removingLastComponent() }
-}

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CLinuxFaults.h"
 #include "CLinuxFiles.h"
 #include "CLinuxMounts.h"
 #include "CLinuxNetwork.h"

@@ -39,6 +39,9 @@ int csys_idle_io(void);
 /// 1 when `fd` polls readable within the time (-1: for ever), 0 when not, -EINTR when a signal came.
 int csys_wait_readable(int fd, int milliseconds);
 
+/// A counter that one thread waits for (blocks, or polls) and another adds to. eventfd(2), close-on-exec.
+int csys_event_counter(int non_blocking);
+
 /// Handles the signals, and gives a non-blocking descriptor that they are read from. One for the whole process.
 int csys_signal_descriptor(const int *signals, size_t count);
 /// The next signal from it, 0 when none has come.
