@@ -15,8 +15,8 @@ packages=(
     gcc libc6-dev libstdc++-12-dev pkg-config git ca-certificates
     libasound2-dev libpulse-dev libsndfile1-dev libsamplerate0-dev libx11-dev
     # the viewer: X, MIT-SHM, XVideo, keymaps, PNG; and the driver of the pods' X server
-    libxext-dev libxv-dev libxrender-dev libxrandr-dev libxfixes-dev libx11-xcb-dev libxcb-shm0-dev libxkbfile-dev libpng-dev libvncserver-dev
-    xserver-xorg-dev
+    libxext-dev libxv-dev libxrender-dev libxrandr-dev libxfixes-dev libx11-xcb-dev libxcb-shm0-dev libxkbfile-dev
+    libpng-dev libvncserver-dev xserver-xorg-dev
     # what the Swift toolchain itself is linked with, where it was only unpacked
     libcurl4 libxml2 libsqlite3-0 libncurses6 zlib1g tzdata
     # pods: run, base file systems, the device, the network namespace
@@ -30,7 +30,8 @@ packages=(
     jackd2 pipewire-bin g++
     libsdl2-dev libopenal-dev portaudio19-dev librtaudio-dev libjack-jackd2-dev
     # X servers that stand for hosts' and pods', and programs that look at them and type
-    xvfb xserver-xorg-core x11-apps x11-utils x11-xkb-utils xdotool xclip util-linux
+    xvfb xserver-xorg-core x11-apps x11-utils x11-xkb-utils x11-xserver-utils xdotool xclip mesa-utils util-linux
+    libxcomposite-dev libxi-dev libxcb-present-dev
     # reports and lint
     gnuplot-nox jq shellcheck
 )
