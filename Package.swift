@@ -108,7 +108,8 @@ let package = Package(
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CALSA", "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
+                "CALSA", "CLI", "Checkpoint", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl",
+                "SoundDSP", "SoundLab",
                 argumentParser,
                 systemPackage,
             ],
@@ -139,7 +140,11 @@ let package = Package(
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",
-            dependencies: ["Session", "Pod", "LinuxSystem", "SoundLab", "mediapod", "podaudio", systemPackage],
+            dependencies: [
+                "Session", "Pod", "Checkpoint", "DeviceStore", "DeviceTestSupport", "LinuxSystem", "SoundLab",
+                "mediapod",
+                "podaudio", systemPackage,
+            ],
             exclude: ["Programs"], swiftSettings: strict),
         .target(
             name: "DeviceTestSupport", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],

@@ -20,6 +20,9 @@ public struct DeviceOptions: ParsableArguments {
         return try known.resolve(named: device, environment: Self.environment("MEDIAPOD_DEVICE"))
     }
 
+    /// The path that the user named, here or in the environment.
+    public var named: String? { device ?? Self.environment("MEDIAPOD_DEVICE") }
+
     /// What a host is to the engine: `MEDIAPOD_RUNTIME`, or the one under `/run`.
     public static var runtimeFolder: FilePath {
         FilePath(environment("MEDIAPOD_RUNTIME") ?? "/run/mediapod")

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/fsuid.h>
@@ -25,6 +26,13 @@ int csys_open(const char *path, int flags, mode_t mode) {
 
 int csys_memory_file(const char *name) {
     return checked(memfd_create(name, MFD_CLOEXEC));
+}
+
+int csys_open_at(int folder, const char *name, int flags, mode_t mode) {
+    int fd;
+    do fd = openat(folder, name, flags | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return checked(fd);
 }
 
 int csys_syncfs(int fd) {
@@ -71,6 +79,37 @@ int csys_start_write_back(int fd, int64_t offset, int64_t count) {
 
 int csys_rename_new(const char *from, const char *to) {
     return checked(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+}
+
+int csys_exchange(int from_folder, const char *from, int to_folder, const char *to) {
+    return checked(renameat2(from_folder, from, to_folder, to, RENAME_EXCHANGE));
+}
+
+static ssize_t checked_size(ssize_t result) {
+    return result < 0 ? -errno : result;
+}
+
+ssize_t csys_list_attributes(int fd, char *names, size_t size) {
+    return checked_size(flistxattr(fd, names, size));
+}
+
+ssize_t csys_get_attribute(int fd, const char *name, void *value, size_t size) {
+    return checked_size(fgetxattr(fd, name, value, size));
+}
+
+int csys_put_attribute(int fd, const char *name, const void *value, size_t size) {
+    return checked(fsetxattr(fd, name, value, size, 0));
+}
+
+int csys_remove_attribute(int fd, const char *name) {
+    return checked(fremovexattr(fd, name));
+}
+
+ssize_t csys_get_attribute_in(int folder, const char *file, const char *name, void *value, size_t size) {
+    // There is no lgetxattrat before Linux 6.13.
+    char path[32 + NAME_MAX + 1];
+    if (snprintf(path, sizeof path, "/proc/self/fd/%d/%s", folder, file) >= (int)sizeof path) return -ENAMETOOLONG;
+    return checked_size(lgetxattr(path, name, value, size));
 }
 
 int csys_set_attribute(const char *path, const char *name, const void *value, size_t size) {

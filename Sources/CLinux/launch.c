@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,6 +77,12 @@ int csys_reap(pid_t pid, int *status) {
     do ended = waitpid(pid, status, WNOHANG);
     while (ended < 0 && errno == EINTR);
     return ended < 0 ? -errno : ended > 0;
+}
+
+int csys_idle_io(void) {
+    // No header has them (ioprio_set(2)).
+    enum { WHO_PROCESS = 1, CLASS_IDLE = 3, CLASS_SHIFT = 13 };
+    return syscall(SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE << CLASS_SHIFT) < 0 ? -errno : 0;
 }
 
 int csys_become_subreaper(void) {

@@ -26,6 +26,25 @@ extension Device {
             remedy: there)
     }
 
+    /// Removes the bases that no pod has, nor any session of one; gives their digests and bytes. Throws, and removes none,
+    /// when it cannot be told what a pod has.
+    public func pruneBases() throws -> [(digest: String, bytes: UInt64)] {
+        let lock = try lock()
+        defer { withExtendedLifetime(lock) {} }
+        var needed: Set<String> = []
+        for pod in try pods() {
+            needed.insert(try pod.configuration().base)
+            needed.formUnion(try pod.manifestNeeds().values.map(\.base))
+        }
+        var removed: [(digest: String, bytes: UInt64)] = []
+        for digest in try bases() where !needed.contains(digest) {
+            let bytes = try baseBytes(digest)
+            try attempt("remove", "base \(digest)") { () throws(Errno) in try Files.remove(basePath(digest)) }
+            removed.append((digest, bytes))
+        }
+        return removed
+    }
+
     /// Bytes of a base's squashfs.
     public func baseBytes(_ digest: String) throws -> UInt64 {
         try attempt("read", "base \(digest)") { () throws(Errno) in try Files.size(of: basePath(digest)) }

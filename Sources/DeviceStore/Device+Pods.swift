@@ -1,6 +1,6 @@
 internal import FoundationEssentials
 internal import LinuxSystem
-internal import SystemPackage
+public import SystemPackage
 
 extension Device {
     /// Every pod, by name.
@@ -16,7 +16,46 @@ extension Device {
             let there = names.isEmpty ? "there are none yet" : "there are: \(names.joined(separator: ", "))"
             throw Failure(sentence: "no pod named \(name)", remedy: there)
         }
-        return PodStore(device: self, name: name)
+        let pod = PodStore(device: self, name: name)
+        for place in [pod.folder, pod.layersFolder, pod.sessionsFolder] { try requireFolder(place) }
+        return pod
+    }
+
+    /// A pod that may be on a device that is not there any more, as its host remembers both: only good for taking away
+    /// what of it is on this host.
+    public static func rememberedPod(_ name: String, onDeviceAt root: FilePath) throws -> PodStore {
+        try PodName.validate(name)
+        return PodStore(device: Device(root: root, id: ""), name: name)
+    }
+
+    /// Throws for a link in place of one of the device's own folders: it leads out of the device.
+    func requireFolder(_ path: FilePath) throws {
+        switch try attempt("open", path.string, { () throws(Errno) in try Files.kind(of: path) }) {
+        case .folder: return
+        case nil: throw Failure("device \(root.string)", "\(path.string) is missing")
+        default: throw Failure("device \(root.string)", "\(path.string) is no folder")
+        }
+    }
+
+    /// Throws for a base that is not there, or is not all of it.
+    public func requireBase(_ digest: String) throws {
+        let path = basePath(digest)
+        let subject = "base \(digest)"
+        // It is a file's name, and comes from a device.
+        guard digest.utf8.count == 64, digest.utf8.allSatisfy(Self.isHexadecimal) else {
+            throw Failure(subject, "is no base's name")
+        }
+        guard try attempt("open", subject, { () throws(Errno) in try Files.kind(of: path) }) == .file else {
+            throw Failure(subject, "is not on the device")
+        }
+        let size = try baseBytes(digest)
+        let needed = try attempt("read", subject) { () throws(Errno) in try Squashfs.bytes(of: path) }
+        guard let needed else { throw Failure(subject, "is damaged: it is no squashfs") }
+        guard size >= needed else { throw Failure(subject, "is truncated: \(size) of \(needed) bytes") }
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
     }
 
     /// Throws when `name` cannot be a new pod's: a check before long work, `createPod` makes it again.
@@ -29,11 +68,12 @@ extension Device {
     public func createPod(_ configuration: PodConfiguration) throws -> PodStore {
         let name = configuration.name
         try requireFree(podName: name)
-        guard Files.isRegularFile(basePath(configuration.base)) else {
-            throw Failure("create", "pod \(name)", "the device has no base \(configuration.base)")
-        }
         let bytes = try JSONText.encode(configuration)
         let lock = try lock()
+        // Under the lock: who removes bases that no pod has holds it too.
+        guard try bases().contains(configuration.base) else {
+            throw Failure("create", "pod \(name)", "the device has no base \(configuration.base)")
+        }
         try removeInterrupted()
         let partial = podsFolder.appending(".\(name).\(UUID().uuidString).partial")
         let pod = PodStore(device: self, name: name)

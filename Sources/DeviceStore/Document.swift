@@ -31,12 +31,16 @@ enum DocumentFile {
     static func read<Value: Document>(_ type: Value.Type, _ path: FilePath, name: String) throws -> Value {
         let file = path.lastComponent?.string ?? path.string
         let bytes: [UInt8]
-        do {
-            bytes = try Files.read(path, limit: limit)
+        let kind: Files.Kind?
+        do throws(Errno) {
+            // A link leads out of the device, and a FIFO would hold up whoever opens it.
+            kind = try Files.kind(of: path)
+            bytes = kind == nil || kind == .file ? try Files.read(path, limit: limit) : []
         } catch {
             let reason = error == .noSuchFileOrDirectory ? "is missing" : "is not readable: \(Failure.text(of: error))"
             throw Failure(name, "\(file) \(reason)", cause: error)
         }
+        guard kind == .file else { throw Failure(name, "\(file) is no ordinary file") }
         do {
             // The version first: of a newer format nothing else may be assumed.
             let version = try JSONText.decode(Version.self, from: bytes).formatVersion

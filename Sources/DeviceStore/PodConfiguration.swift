@@ -29,11 +29,20 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
     public var environment: [String]
     /// `nil` for a pod that was made before there was a choice, and has none.
     public var network: PodNetwork?
+    /// How many suspended sessions are kept to go back to; `nil` for `defaultKeep`.
+    public var keep: Int?
+
+    public static let defaultKeep = 5
+    /// Of `keep`.
+    public static let keepRange = 1...1000
+
+    /// How many suspended sessions are kept, whatever `pod.json` says.
+    public var keptSessions: Int { min(max(keep ?? Self.defaultKeep, 1), Self.keepRange.upperBound) }
 
     public init(
         name: String, base: String, id: UUID = UUID(), createdAt: Date = Date(), uidBase: UInt32 = 100_000,
         uidCount: UInt32 = 65_536, hostname: String? = nil, soundPolicy: SoundPolicy = .portable,
-        environment: [String] = [], network: PodNetwork = .user
+        environment: [String] = [], network: PodNetwork = .user, keep: Int? = nil
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -46,6 +55,14 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         self.soundPolicy = soundPolicy
         self.environment = environment
         self.network = network
+        self.keep = keep
+    }
+
+    /// Makes it that of another pod that goes on as this one: its programs' machine keeps its name.
+    mutating func become(_ name: String) {
+        self.name = name
+        id = UUID()
+        createdAt = JSONText.wholeSeconds(Date())
     }
 
     enum CodingKeys: String, CodingKey {
@@ -54,6 +71,6 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         case uidBase = "uid_base"
         case uidCount = "uid_count"
         case soundPolicy = "sound_policy"
-        case id, name, base, hostname, environment, network
+        case id, name, base, hostname, environment, network, keep
     }
 }

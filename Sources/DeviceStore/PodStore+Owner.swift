@@ -18,10 +18,12 @@ public struct PodOwner: Codable, Sendable, Equatable, Document {
     /// The pod's first process on the host, and its start in clock ticks after boot: ids are given out again.
     public var initPID: Int32
     public var initStart: UInt64
+    /// The layer that it writes to.
+    public var layer: Int?
     public var since: Date
 
     /// This host's claim on a pod whose first process is `initPID`. Throws when that process has ended.
-    public init(runtime: FilePath, initPID: Int32) throws {
+    public init(runtime: FilePath, initPID: Int32, layer: Int? = nil) throws {
         guard let start = ProcessTable.start(of: initPID) else {
             throw Failure("claim", "the pod", "its process \(initPID) has ended")
         }
@@ -32,6 +34,7 @@ public struct PodOwner: Codable, Sendable, Equatable, Document {
         self.runtime = runtime.string
         self.initPID = initPID
         initStart = start
+        self.layer = layer
         since = JSONText.wholeSeconds(Date())
     }
 
@@ -41,7 +44,7 @@ public struct PodOwner: Codable, Sendable, Equatable, Document {
         case pidNamespace = "pid_namespace"
         case initPID = "init_pid"
         case initStart = "init_start"
-        case hostname, runtime, since
+        case hostname, runtime, layer, since
     }
 
     public enum Life: Sendable {
@@ -87,6 +90,12 @@ extension PodStore {
             remedy: life == .running
                 ? "suspend or stop it there"
                 : "suspend it there; if that host is gone, remove \(ownerFile.string)")
+    }
+
+    /// Whether it runs, or may: its layers are mounted somewhere.
+    public func isOwned() throws -> Bool {
+        guard let owner = try owner() else { return false }
+        return owner.life(on: device) != .dead
     }
 
     /// Claims the pod for a host. Throws as `requireUnowned` does.

@@ -17,13 +17,15 @@ extension PodStore {
     /// Numbers of the sessions that lie whole on the device, ascending; the current one is among them.
     public func sessions() throws -> [Int] {
         try attempt("read", "the sessions of pod \(name)") { () throws(Errno) in try Files.list(sessionsFolder) }
-            .compactMap { Int($0) }.sorted()
+            .compactMap(StoreNumber.parse).sorted()
     }
 
     /// The number of the session that resumes; `nil` when there is none.
     public func currentSessionNumber() throws -> Int? {
         let bytes: [UInt8]
-        do {
+        do throws(Errno) {
+            guard let kind = try Files.kind(of: currentFile) else { return nil }
+            guard kind == .file else { throw .invalidArgument }
             bytes = try Files.read(currentFile, limit: 64)
         } catch {
             if error == .noSuchFileOrDirectory { return nil }
@@ -31,7 +33,7 @@ extension PodStore {
                 "pod \(name)", "its file \"current\" is not readable: \(Failure.text(of: error))", cause: error)
         }
         let text = String(decoding: bytes, as: UTF8.self)
-        guard text.hasSuffix("\n"), let number = Int(text.dropLast()), number > 0 else {
+        guard text.hasSuffix("\n"), let number = StoreNumber.parse(String(text.dropLast())) else {
             throw Failure("pod \(name)", "its file \"current\" is damaged: it names no session")
         }
         return number
@@ -42,9 +44,24 @@ extension PodStore {
         try currentSessionNumber().map(manifest(ofSession:))
     }
 
+    /// A session that is kept; throws "pod x has no session 9; there are: 3, 4".
+    public func session(_ number: Int) throws -> SessionManifest {
+        let all = try sessions()
+        guard all.contains(number) else { throw noSession(number, all) }
+        return try manifest(ofSession: number)
+    }
+
     public func manifest(ofSession number: Int) throws -> SessionManifest {
         let subject = "session \(number) of pod \(name)"
-        guard Files.isFolder(sessionFolder(number)) else { throw Failure(subject, "its folder is missing") }
+        switch try attempt("open", subject, { () throws(Errno) in try Files.kind(of: sessionFolder(number)) }) {
+        case .folder: break
+        case nil: throw Failure(subject, "its folder is missing")
+        default: throw Failure(subject, "its folder is none")
+        }
+        // A FIFO would hold up whoever opens it.
+        let state = try attempt("open", subject) { () throws(Errno) in try Files.kind(of: stateFile(ofSession: number))
+        }
+        guard state == nil || state == .file else { throw Failure(subject, "state is no ordinary file") }
         let file = sessionFolder(number).appending("manifest.json")
         var manifest = try DocumentFile.read(SessionManifest.self, file, name: subject)
         // Of the file, not of the session.
@@ -55,14 +72,25 @@ extension PodStore {
         return manifest
     }
 
-    /// After a clean end: nothing resumes any more, what the sessions took up is free again.
-    public func discardSession() throws {
-        try attempt("discard", "the session of pod \(name)") { () throws(Errno) in
+    /// After a clean end: nothing resumes by itself any more. The session stays among those that are kept.
+    public func endSession() throws {
+        try attempt("end", "the session of pod \(name)") { () throws(Errno) in
             try Files.remove(currentFile)
-            // Before any folder goes: `current` must never name a session that is half gone.
             try Files.syncFolder(folder)
         }
-        try removeSessions { _ in false }
+    }
+
+    /// Makes a kept session the one that resumes.
+    public func setCurrentSession(_ number: Int) throws {
+        _ = try session(number)
+        try attempt("go back to", "session \(number) of pod \(name)") { () throws(Errno) in
+            try Files.replace(currentFile, with: Array("\(number)\n".utf8))
+        }
+    }
+
+    /// Puts which session resumes on the device, for who found it in the kernel's memory.
+    public func syncCurrentSession() throws {
+        try attempt("write", "the session of pod \(name)") { () throws(Errno) in try Files.syncFolder(folder) }
     }
 
     /// Begins a session beside the current one, which stays what it is until the new one's `commit`.
@@ -71,7 +99,15 @@ extension PodStore {
     public func beginSession() throws -> SessionWriter {
         let current = try currentSessionNumber()
         try removePartialSessions()
-        return try SessionWriter(pod: self, number: max(try sessions().last ?? 0, current ?? 0) + 1)
+        return try SessionWriter(
+            pod: self, number: max(try sessions().last ?? 0, current ?? 0, try highestSession()) + 1)
+    }
+
+    /// Takes back a session that has its name but is not the current one, because what it was suspended from is about to
+    /// go on, and to write into the layer that the session would have. Lasts when this returns.
+    public func removeUncommitted(session number: Int) throws {
+        guard try currentSessionNumber() != number, try sessions().contains(number) else { return }
+        try removeSessions { $0 != number }
     }
 
     /// Removes all sessions but those to keep.
@@ -79,14 +115,16 @@ extension PodStore {
         for number in try sessions() where !keep(number) {
             // No longer a session's name before the first file goes.
             let gone = sessionsFolder.appending(".\(number).removed.partial")
+            try Files.removeTree(gone)
             try attempt("remove", "session \(number) of pod \(name)") { () throws(Errno) in
                 try Files.move(sessionFolder(number), to: gone)
+                try Files.syncFolder(sessionsFolder)
             }
             try Files.removeTree(gone)
         }
     }
 
-    private func removePartialSessions() throws {
+    func removePartialSessions() throws {
         let names = try attempt("read", "the sessions of pod \(name)") { () throws(Errno) in
             try Files.list(sessionsFolder)
         }

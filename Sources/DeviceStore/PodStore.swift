@@ -6,7 +6,8 @@ public import SystemPackage
 ///     pod.json               what it is made of
 ///     files.json             the layers that a fresh run starts on
 ///     owner.json             the host that has it running
-///     layers/<n>/            overlay layers: upper and work
+///     lock, wanted, readers  empty or a note: what commands of all hosts lock
+///     layers/<n>/            overlay layers: upper, work and layer.json
 ///     sessions/<n>/          suspended sessions: manifest.json and state
 ///     current                the number of the session that resumes
 public struct PodStore: Sendable, Equatable {
@@ -15,9 +16,14 @@ public struct PodStore: Sendable, Equatable {
     public let folder: FilePath
 
     init(device: Device, name: String) {
+        self.init(device: device, name: name, folder: device.podsFolder.appending(name))
+    }
+
+    /// One that has not got its name yet.
+    init(device: Device, name: String, folder: FilePath) {
         self.device = device
         self.name = name
-        folder = device.podsFolder.appending(name)
+        self.folder = folder
     }
 
     public func configuration() throws -> PodConfiguration {

@@ -42,15 +42,14 @@ public final class SessionWriter: Sendable {
     }
 
     /// Makes the session the one that resumes. When this returns, it is on the device and survives a loss of power;
-    /// when it throws, the session before is still the current one and nothing is left of this.
-    ///
-    /// - Parameter keep: how many sessions stay on the device, this one included.
-    public func commit(_ manifest: SessionManifest, keep: Int = 1) throws {
-        try commit(manifest, keep: keep) { _ in }
+    /// when it throws, the session before is still the current one and nothing is left of this. No other session goes:
+    /// see `PodStore.tidy`.
+    public func commit(_ manifest: SessionManifest) throws {
+        try commit(manifest) { _ in }
     }
 
-    package func commit(_ manifest: SessionManifest, keep: Int, after: (Step) throws -> Void) throws {
-        precondition(manifest.number == number && keep >= 1)
+    package func commit(_ manifest: SessionManifest, after: (Step) throws -> Void) throws {
+        precondition(manifest.number == number)
         let bytes = try manifest.encoded()
         let previous = try pod.currentSessionNumber()
         do {
@@ -72,12 +71,6 @@ public final class SessionWriter: Sendable {
             throw Failure.writing("session \(number) of pod \(pod.name)", on: pod.device, error)
         }
         ended.withLock { $0 = true }
-        // The new session is safe; an old one that cannot be removed costs space only, and goes with the next.
-        let kept = (try? pod.sessions())?.filter { $0 <= number }.suffix(keep) ?? [number]
-        // A manifest that cannot be read may require anything.
-        guard let required = try? kept.flatMap({ try pod.manifest(ofSession: $0).requires }) else { return }
-        let needed = Set(kept).union(required)
-        try? pod.removeSessions { needed.contains($0) }
     }
 
     /// The rename of `current` may have happened and its sync failed: the caller goes on with the session running, so
@@ -92,7 +85,7 @@ public final class SessionWriter: Sendable {
             }
         }
         // Of a session that could not be taken back nothing is removed: `current` never names half of one.
-        if (try? pod.currentSessionNumber()) != number { try? Files.removeTree(pod.sessionFolder(number)) }
+        try? pod.removeUncommitted(session: number)
         abandon()
     }
 }

@@ -30,8 +30,15 @@ public struct FileLock: ~Copyable, Sendable {
         return FileLock(file: file)
     }
 
+    /// Waits until nobody has the lock for himself alone; any number may share it.
+    public static func takeShared(_ path: FilePath) throws(Errno) -> FileLock {
+        let file = try open(path)
+        try check(csys_flock(file.number, LOCK_SH))
+        return FileLock(file: file)
+    }
+
     private static func open(_ path: FilePath) throws(Errno) -> OwnedDescriptor {
-        let flags = Files.isFolder(path) ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT
+        let flags = Files.isFolder(path) ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT | O_NOFOLLOW
         return OwnedDescriptor(adopting: try check(csys_open(path.string, flags, 0o600)))
     }
 }

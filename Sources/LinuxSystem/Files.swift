@@ -39,7 +39,7 @@ public enum Files {
 
     /// Writes a new file and syncs it; its name lasts only once its folder is synced.
     public static func write(_ path: FilePath, _ bytes: [UInt8], permissions: FilePermissions) throws(Errno) {
-        let flags = O_WRONLY | O_CREAT | O_TRUNC
+        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW
         let file = OwnedDescriptor(adopting: try check(csys_open(path.string, flags, permissions.rawValue)))
         let written = bytes.withUnsafeBytes { buffer in
             Result { () throws(Errno) in try writeAll(file, buffer) }

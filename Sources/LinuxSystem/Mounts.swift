@@ -59,6 +59,12 @@ public enum Mounts {
         }
     }
 
+    /// Kernels differ in their defaults, and a layer is written by one and read by the next: plain files and folders,
+    /// whiteouts and opaque folders only, and inode numbers that do not depend on the host.
+    private static let overlayOptions: KeyValuePairs = [
+        "redirect_dir": "off", "metacopy": "off", "index": "off", "xino": "off",
+    ]
+
     /// Stacks `lower` (highest first) under the writable `upper` at `mountPoint`.
     public static func overlay(lower: [FilePath], upper: FilePath?, work: FilePath?, at mountPoint: FilePath)
         throws(Problem)
@@ -82,6 +88,7 @@ public enum Mounts {
         }
         // Kernels before 6.7 know no `lowerdir+`.
         var data = "lowerdir=" + lowerPlaces.joined(separator: ":")
+        data += overlayOptions.map { ",\($0.key)=\($0.value)" }.joined()
         if let upperPlace, let workPlace { data += ",upperdir=\(upperPlace),workdir=\(workPlace)" }
         try stage("mount overlay at \(mountPoint)") {
             csys_mount("overlay", mountPoint.string, "overlay", UInt(MS_NODEV), data)
@@ -98,6 +105,9 @@ public enum Mounts {
             let result = csys_fs_set_string(number, "lowerdir+", place)
             if result == -EINVAL && index == 0 { return false }
             try stage("overlay lowerdir", context: number) { result }
+        }
+        for (key, value) in overlayOptions {
+            try stage("overlay \(key)", context: number) { csys_fs_set_string(number, key, value) }
         }
         if let upper, let work {
             try stage("overlay upperdir", context: number) { csys_fs_set_string(number, "upperdir", upper) }

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import LinuxSystem
+public import LinuxSystem
 public import SystemPackage
 
 /// A pod's root file system on this host: the base, read-only and shifted to the pod's users, under sealed layers, under
@@ -40,6 +40,31 @@ public struct PodFileSystem: Sendable {
             throw Failure("mount", "the files of pod \(folder.name)", "\(error)", cause: error.error)
         } catch let error as Errno {
             throw Failure("mount", "the files of pod \(folder.name)", error)
+        }
+    }
+
+    /// Opens the root folder of all layers, to read only. Nothing is left to clean up: an open folder holds its mount.
+    public func openForReading(in runtime: RuntimeFolder) throws -> OpenFolder {
+        let place = PodFolder(runtime: runtime, name: ".reading-\(getpid())")
+        do {
+            try Files.makeFolders(place.path, permissions: .init(rawValue: 0o711))
+            defer {
+                try? Self.unmount(in: place)
+                try? Files.removeTree(place.path)
+            }
+            // An overlay is of two folders at least.
+            if layers.isEmpty {
+                try Files.ensureFolder(place.base, mode: 0o711)
+                let map = try Namespaces.userMap(base: uidBase, count: uidCount)
+                try Mounts.squashfs(image: image, at: place.base, map: map)
+            } else {
+                try mount(in: place, writable: false)
+            }
+            return try OpenFolder(layers.isEmpty ? place.base : place.root)
+        } catch let error as Mounts.Problem {
+            throw Failure("mount", "the base", "\(error)", cause: error.error)
+        } catch let error as Errno {
+            throw Failure("mount", "the files of a pod", error)
         }
     }
 

@@ -9,9 +9,12 @@ public struct PodFiles: ~Copyable {
     private let root: RootedFolder
     private let podName: String
     private let owner: UInt32
+    /// Of layers that must stay as they are meanwhile.
+    private let lock: FileLock?
 
-    fileprivate init(root: consuming RootedFolder, podName: String, owner: UInt32) {
+    fileprivate init(root: consuming RootedFolder, podName: String, owner: UInt32, lock: consuming FileLock?) {
         self.root = root
+        self.lock = lock
         self.podName = podName
         self.owner = owner
     }
@@ -92,14 +95,14 @@ extension Session {
     public func files(writing: Bool) throws -> PodFiles {
         var pod = try PodRuntime.open(store, in: runtime, to: writing ? "write into" : "read from")
         let configuration = try store.configuration()
-        func open(_ path: FilePath) throws -> PodFiles {
+        func open(_ path: FilePath, _ lock: consuming FileLock?) throws -> PodFiles {
             let root = try attempt("open", "the files of pod \(store.name)") { () throws(Errno) in
                 try RootedFolder(path)
             }
-            return PodFiles(root: root, podName: store.name, owner: configuration.uidBase)
+            return PodFiles(root: root, podName: store.name, owner: configuration.uidBase, lock: lock)
         }
         if let state = pod.state, state.phase == .running, let process = state.initProcess {
-            let files = try open(FilePath("/proc/\(process.pid)/root"))
+            let files = try open(FilePath("/proc/\(process.pid)/root"), nil)
             guard process.isAlive else { throw Failure("open", "the files of pod \(store.name)", "it has just ended") }
             return files
         }
@@ -111,20 +114,23 @@ extension Session {
                 "it is suspended, and its files belong to the moment of its programs",
                 remedy: "resume it first with: mediapod resume \(store.name)")
         }
+        let lock = try store.lockForReading()
         let layers = try layersAtRest(writing: writing, session: session?.layers)
+        try store.requireLayers(layers)
         let files = PodFileSystem(
             image: store.device.basePath(configuration.base), layers: layers.map { store.layerFolder($0) },
             uidBase: configuration.uidBase, uidCount: configuration.uidCount)
         try files.mount(in: pod.folder, writable: writing)
         // An open folder holds its mount: nothing is left to clean up, whenever this program ends.
         defer { try? Teardown.forgetMounts(&pod) }
-        return try open(pod.folder.root)
+        return try open(pod.folder.root, lock)
     }
 
     private func layersAtRest(writing: Bool, session: [Int]?) throws -> [Int] {
-        var layers = try session ?? store.fileStack()
-        if writing, layers.isEmpty {
-            layers = [try store.newLayer()]
+        var layers = try store.presentLayers(of: session ?? store.fileStack())
+        // A layer that a session was suspended with is sealed for ever.
+        if writing, try !store.isTopLayerOpen() {
+            layers.append(try store.newLayer(on: layers))
             try store.setFileStack(layers)
         }
         return layers

@@ -10,6 +10,8 @@ public struct PodRuntime: ~Copyable {
     public let folder: PodFolder
     public let store: PodStore
     public let lock: FileLock
+    /// The pod's on the device, where other hosts see it; `nil` on a device that is gone, or that nobody can write to.
+    private let deviceLock: FileLock?
     /// As written in `state.json`; `nil` for a pod of which this host has nothing.
     public private(set) var state: RuntimeState?
 
@@ -18,9 +20,11 @@ public struct PodRuntime: ~Copyable {
 
     /// Takes the lock, and brings what a killed engine left behind in order.
     ///
-    /// - Parameter verb: what is being done, for those who wait.
+    /// - Parameters:
+    ///   - verb: what is being done, for those who wait.
+    ///   - needsDevice: false for what has to be done also when the device is gone.
     public static func open(
-        _ store: PodStore, in runtime: RuntimeFolder, to verb: String, repairing: Bool = true
+        _ store: PodStore, in runtime: RuntimeFolder, to verb: String, needsDevice: Bool = true
     ) throws -> PodRuntime {
         let folder = runtime.pod(store.name)
         try requireReachable(runtime.path, made: true)
@@ -47,22 +51,42 @@ public struct PodRuntime: ~Copyable {
                 remedy: "try again when it is done")
         }
         lock.note("\(verb), process \(getpid())")
-        return try adopting(lock, folder, store, repairing: repairing)
+        return try adopting(lock, folder, store, to: verb, repairing: true, needsDevice: needsDevice)
     }
 
     /// With a lock that is held already.
+    ///
+    /// - Parameter patience: how long to wait for who is at work on the device, ms.
     static func adopting(
-        _ lock: consuming FileLock, _ folder: PodFolder, _ store: PodStore, repairing: Bool
+        _ lock: consuming FileLock, _ folder: PodFolder, _ store: PodStore, to verb: String, repairing: Bool,
+        needsDevice: Bool = true, patience: Int = patience
     ) throws -> PodRuntime {
-        var pod = PodRuntime(folder: folder, store: store, lock: lock, state: try readState(folder))
+        var pod = PodRuntime(
+            folder: folder, store: store, lock: lock,
+            deviceLock: try lockDevice(store, folder, verb, needsDevice, patience), state: try readState(folder))
         if repairing { try Repair.run(&pod) }
         return pod
     }
 
-    private init(folder: PodFolder, store: PodStore, lock: consuming FileLock, state: RuntimeState?) {
+    private static func lockDevice(
+        _ store: PodStore, _ folder: PodFolder, _ verb: String, _ isNeeded: Bool, _ patience: Int
+    ) throws -> FileLock? {
+        do {
+            return try store.lock(to: verb, runtime: folder.runtime.path, withinMilliseconds: patience)
+        } catch let failure as Failure where !isNeeded && failure.cause != nil {
+            // Not that somebody has it, but that the device cannot be asked.
+            return nil
+        }
+    }
+
+    private init(
+        folder: PodFolder, store: PodStore, lock: consuming FileLock, deviceLock: consuming FileLock?,
+        state: RuntimeState?
+    ) {
         self.folder = folder
         self.store = store
         self.lock = lock
+        self.deviceLock = deviceLock
         self.state = state
     }
 

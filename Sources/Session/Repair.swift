@@ -33,7 +33,7 @@ enum Repair {
     /// in their layer.
     private static func afterReboot(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
         if state.phase == .running, (try? pod.store.currentSessionNumber()) == Int?.none {
-            try pod.store.setFileStack(state.layers)
+            try? pod.store.setFileStack(state.layers)
         }
         try Teardown.run(pod)
         try pod.forget()
@@ -48,12 +48,16 @@ enum Repair {
 
     /// The rename of `current` on the device decides.
     private static func finishOrUndo(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
-        if let writing = state.writingSession, try pod.store.currentSessionNumber() == writing {
+        if let writing = state.writingSession, (try? pod.store.currentSessionNumber()) == writing,
+            (try? pod.store.syncCurrentSession()) != nil
+        {
+            // It is not only in the kernel's memory: what runs may go.
             try Teardown.run(pod, connections: .reset)
             try pod.forget()
             return
         }
         guard state.initProcess?.isAlive == true else { return try keepRunning(&pod, state) }
+        if let writing = state.writingSession { try? pod.store.removeUncommitted(session: writing) }
         Thaw.run(pod.folder, state)
         var new = state
         new.phase = .running
@@ -66,9 +70,11 @@ enum Repair {
         guard state.initProcess?.isAlive == true else {
             // A supervisor that waits for the lock knows how the pod ended; without one nobody does.
             if let supervisor = state.supervisor, supervisor.isAlive, let process = state.initProcess {
-                return try CleanEnd.record(&pod, status: Self.status(of: process))
+                try CleanEnd.record(&pod, status: Self.status(of: process))
+                return
             }
-            return try CleanEnd.record(&pod, status: nil)
+            try CleanEnd.record(&pod, status: nil)
+            return
         }
         guard state.supervisor?.isAlive != true else { return }
         var new = state

@@ -21,9 +21,11 @@ public struct ResumeReport: Codable, Sendable {
     public var total = 0.0
     public var imageBytes: UInt64 = 0
     public var streamBytes: UInt64 = 0
+    /// What earlier runs wrote and never suspended.
+    public var recoverable: [RecoverableLayer] = []
 
     enum CodingKeys: String, CodingKey {
-        case session
+        case session, recoverable
         case prepare = "prepare_ms"
         case read = "read_ms"
         case sound = "sound_ms"
@@ -39,35 +41,43 @@ extension Session {
     /// device as it was.
     ///
     /// - Parameters:
+    ///   - number: one that is kept, instead of the current one; when it runs, it is the current one.
     ///   - network: from now on the pod's; without, it stays what it is.
     ///   - keys: what an encrypted session is opened with.
     public func resume(
-        sound: SoundChoice, network: PodNetwork? = nil, keys: Keys = Keys(), _ observer: Observer = Observer()
+        at number: Int? = nil, sound: SoundChoice, network: PodNetwork? = nil, keys: Keys = Keys(),
+        _ observer: Observer = Observer()
     ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
         if let state = pod.state, state.phase == .running {
             throw Failure("resume", subject, "it is running already")
         }
-        guard let manifest = try store.currentSession() else {
+        guard let manifest = try number.map(store.session) ?? store.currentSession() else {
             try store.requireUnowned(besides: runtime.path)
-            throw Failure("resume", subject, "it has no suspended session", remedy: "start it with: mediapod run")
+            let old = try store.sessions().last
+            let back = old.map { ", or go back with: mediapod resume \(store.name) --at \($0)" } ?? ""
+            throw Failure(
+                "resume", subject, "it has no suspended session", remedy: "start it with: mediapod run" + back)
         }
         // Programs that had an interface may have bound sockets to it.
         let isOut = (try network ?? store.configuration().network) == .user
         let reach: UserNetwork.Reach? = isOut ? .outside : manifest.hasNetwork == true ? .nowhere : nil
-        try Start.requirements(pod, base: manifest.base, layers: manifest.layers, network: reach)
+        let layers = try store.presentLayers(of: manifest.layers)
+        try Start.requirements(pod, base: manifest.base, layers: layers, network: reach)
         let reader: StreamReader
         do {
             reader = try StreamReader(manifest, of: store, keys: keys)
         } catch let failure as Failure {
             throw failure.during("resume", subject)
         }
-        let newLayer = try store.newLayer()
+        let recoverable = (try? store.recoverableLayers()) ?? []
+        let newLayer = try store.newLayer(on: layers, resuming: manifest.number)
         let images = ImageFolder(folder: pod.folder)
         do {
-            let report = try restore(&pod, reader, newLayer, sound, reach, images, observer)
+            var report = try restore(&pod, reader, layers, newLayer, sound, reach, images, observer)
             try store.keep(network)
+            report.recoverable = recoverable
             return report
         } catch {
             let failure = explain(error, images)
@@ -78,7 +88,7 @@ extension Session {
     }
 
     private func restore(
-        _ pod: inout PodRuntime, _ reader: StreamReader, _ newLayer: Int, _ sound: SoundChoice,
+        _ pod: inout PodRuntime, _ reader: StreamReader, _ layers: [Int], _ newLayer: Int, _ sound: SoundChoice,
         _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer
     ) throws -> ResumeReport {
         var manifest = reader.manifest
@@ -87,8 +97,7 @@ extension Session {
         observer.stage("preparing")
         // A fresh layer over the sealed ones: the files are those of the session's moment.
         var start = try Start(
-            &pod, phase: .resuming, layers: manifest.layers + [newLayer], newLayer: newLayer, sound: sound,
-            network: network)
+            &pod, phase: .resuming, layers: layers + [newLayer], newLayer: newLayer, sound: sound, network: network)
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
@@ -118,6 +127,8 @@ extension Session {
         start.note(
             filters: record?.filters ?? manifest.filters,
             full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil)
+        // Where its host crashes, it goes back to this one.
+        if try store.currentSessionNumber() != manifest.number { try store.setCurrentSession(manifest.number) }
         try start.finish(&pod)
         images.clear()
         report.total = watch.total

@@ -14,6 +14,17 @@ public struct Session {
         self.runtime = runtime
     }
 
+    /// A pod that runs here, though its device cannot be asked for it; `nil` when this host has no pod of that name.
+    ///
+    /// - Parameter device: the path of the device that is meant, if one was named.
+    public static func remembered(_ name: String, in runtime: RuntimeFolder, device: String?) -> Session? {
+        guard (try? PodName.validate(name)) != nil, let state = try? PodRuntime.readState(runtime.pod(name)),
+            state.phase != .stopped, device == nil || device == state.device,
+            let store = try? Device.rememberedPod(name, onDeviceAt: FilePath(state.device))
+        else { return nil }
+        return Session(store: store, runtime: runtime)
+    }
+
     /// Starts the pod afresh, without a program.
     ///
     /// - Parameter network: from now on the pod's; without, it stays what it is.
@@ -30,13 +41,13 @@ public struct Session {
                 "start", "pod \(name)", "it has a suspended session",
                 remedy: "resume it with: mediapod resume \(name); or end it with: mediapod stop --discard \(name)")
         }
-        var layers = try store.fileStack()
+        var layers = try store.presentLayers(of: store.fileStack())
         let reach: UserNetwork.Reach? = (try network ?? store.configuration().network) == .user ? .outside : nil
         try Start.requirements(pod, base: try store.configuration().base, layers: layers, network: reach)
         var newLayer: Int?
-        // A layer of a kept session is sealed for ever.
-        if try layers.isEmpty || !store.sessions().isEmpty {
-            let layer = try store.newLayer()
+        // A layer that a session was suspended with is sealed for ever.
+        if try !store.isTopLayerOpen() {
+            let layer = try store.newLayer(on: layers)
             newLayer = layer
             layers.append(layer)
         }

@@ -68,7 +68,9 @@ extension Session {
             throw Failure("lock", "pod \(store.name)", error)
         }
         guard let lock else { return }
-        _ = try PodRuntime.adopting(lock, folder, store, repairing: true)
+        // Somebody is at work on the device: not now.
+        _ = try? PodRuntime.adopting(
+            lock, folder, store, to: "look after", repairing: true, needsDevice: false, patience: 0)
     }
 
     /// Removes the pod with its files and its session; throws when it runs, here or elsewhere.

@@ -1,16 +1,17 @@
 internal import DeviceStore
-internal import LinuxSystem
+public import LinuxSystem
 internal import Pod
 
 extension Session {
     /// Ends the pod's programs, and with them the session: SIGTERM, and SIGKILL to what is left after the grace.
     ///
     /// - Parameter discarding: also ends a suspended session, whose programs are only on the device.
-    public func stop(graceSeconds: Int, discarding: Bool) throws {
-        var pod = try PodRuntime.open(store, in: runtime, to: "stop")
+    /// - Returns: why the end could not be recorded on the device, which is gone; `nil` when all is well.
+    public func stop(graceSeconds: Int, discarding: Bool) throws -> Failure? {
+        var pod = try PodRuntime.open(store, in: runtime, to: "stop", needsDevice: false)
         guard let state = pod.state, state.phase == .running, let process = state.initProcess else {
             try discard(pod, discarding)
-            return
+            return nil
         }
         let patience = (graceSeconds + 15) * 1000
         do {
@@ -26,17 +27,16 @@ extension Session {
         }
         // Whatever became of it, it was stopped by us, which is an orderly end.
         let status = ProcessStatus(pid: process.pid).flatMap { $0.startTime == process.startTime ? $0.exitStatus : nil }
-        if case .exited? = status {
-            try CleanEnd.record(&pod, status: status)
-        } else {
-            try CleanEnd.record(&pod, status: .exited(128 + 9))
-        }
+        var ended = ExitStatus.exited(128 + 9)
+        if let status, case .exited = status { ended = status }
+        if case .deviceLost(let failure) = try CleanEnd.record(&pod, status: ended) { return failure }
+        return nil
     }
 
     private func discard(_ pod: borrowing PodRuntime, _ discarding: Bool) throws {
         try store.requireUnowned(besides: runtime.path)
         guard let manifest = try? store.currentSession() else {
-            if discarding, try store.currentSessionNumber() != nil { return try store.discardSession() }
+            if discarding, try store.currentSessionNumber() != nil { return try store.endSession() }
             throw Failure("stop", "pod \(store.name)", "it is not running")
         }
         guard discarding else {
@@ -47,6 +47,6 @@ extension Session {
             )
         }
         try store.setFileStack(manifest.layers)
-        try store.discardSession()
+        try store.endSession()
     }
 }

@@ -58,8 +58,10 @@ public struct SuspendOptions: Sendable {
 extension Session {
     /// Suspends the pod to its device. It either happened when this returns, or did not when this throws: then the
     /// session runs on, and the device still holds the one before.
+    ///
+    /// - Parameter keep: how many sessions the pod keeps from now on, this one included.
     public func suspend(
-        _ options: SuspendOptions = SuspendOptions(), _ observer: Observer = Observer()
+        _ options: SuspendOptions = SuspendOptions(), keep: Int? = nil, _ observer: Observer = Observer()
     ) throws -> SuspendReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "suspend")
         let state = try pod.requireRunning("suspend")
@@ -89,6 +91,7 @@ extension Session {
         var watch = Stopwatch()
         try Teardown.run(pod, connections: .reset)
         try pod.forget()
+        if let keep { try? store.setKeep(keep) }
         images.removeKeptLogs()
         suspend.report.cleanup = watch.lap()
         return suspend.report

@@ -29,7 +29,8 @@ struct Start: ~Copyable {
         let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run)
         state.supervisor = supervisor.process
         // From here on another runtime is told that the pod is taken.
-        try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: supervisor.process.pid))
+        try pod.store.setOwner(
+            try PodOwner(runtime: pod.folder.runtime.path, initPID: supervisor.process.pid, layer: layers.last))
         try pod.save(state)
         self.state = state
         self.configuration = configuration
@@ -45,12 +46,11 @@ struct Start: ~Copyable {
         _ = try Criu.find()
         if network != nil { try UserNetwork.requireInstalled() }
         try pod.store.requireUnowned(besides: pod.folder.runtime.path)
-        let subject = "pod \(pod.store.name)"
-        guard Files.isRegularFile(pod.store.device.basePath(base)) else {
-            throw Failure(subject, "its base \(base) is not on the device")
-        }
-        for layer in layers where !Files.isFolder(pod.store.layerFolder(layer).appending("upper")) {
-            throw Failure(subject, "its files are incomplete: layer \(layer) is not on the device")
+        do {
+            try pod.store.device.requireBase(base)
+            try pod.store.requireLayers(layers)
+        } catch let failure as Failure {
+            throw failure.of("pod \(pod.store.name)")
         }
     }
 
@@ -89,7 +89,8 @@ struct Start: ~Copyable {
         }
         state.initProcess = process
         try pod.save(state)
-        try pod.store.setOwner(try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid))
+        try pod.store.setOwner(
+            try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid, layer: state.layers.last))
     }
 
     /// What the session came through, and the full session that the next one may be compared with.

@@ -110,7 +110,8 @@ public final class Supervisor {
     /// Nobody else is at work and something is not as it should be: puts it right.
     private func attend() throws {
         guard let lock = try lockIfFree() else { return }
-        var pod = try PodRuntime.adopting(lock, folder, store, repairing: false)
+        var pod = try PodRuntime.adopting(
+            lock, folder, store, to: "look after", repairing: false, needsDevice: false)
         guard let state = pod.state, state.phase != .stopped else { return }
         if state.phase != .running {
             log("an engine was killed while \(state.phase.rawValue); putting things right")
@@ -160,7 +161,7 @@ public final class Supervisor {
         guard let lock = try FileLock.take(folder.lock, withinMilliseconds: .max / 2_000_000, creating: false) else {
             return false
         }
-        var pod = try PodRuntime.adopting(lock, folder, store, repairing: false)
+        var pod = try PodRuntime.adopting(lock, folder, store, to: "end", repairing: false, needsDevice: false)
         guard let state = pod.state, state.phase == .running, let process = state.initProcess, !process.isAlive else {
             return pod.state?.supervisor != .current
         }

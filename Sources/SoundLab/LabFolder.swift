@@ -6,9 +6,9 @@ public import SystemPackage
 public final class LabFolder: Sendable {
     public let path: FilePath
 
-    /// A new folder below the system's place for temporary files.
-    public init(_ name: String) throws(Failure) {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    /// A new folder below the system's place for temporary files, or below `parent`.
+    public init(_ name: String, in parent: String? = nil) throws(Failure) {
+        let parent = parent ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/\(name).XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw Failure("make", "a temporary folder in \(parent)", Errno(rawValue: errno))

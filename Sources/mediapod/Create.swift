@@ -37,9 +37,13 @@ struct Create: ParsableCommand {
     var pulse = false
 
     @OptionGroup var network: NetworkOptions
+    @Option(help: ArgumentHelp("How many suspended sessions it keeps to go back to; 5 otherwise.", valueName: "n"))
+    var keep: Int?
+
     @OptionGroup var deviceOptions: DeviceOptions
 
     func validate() throws {
+        try KeepOption.validate(keep)
         if [packages, rootfs, base].count(where: { $0 != nil }) > 1 {
             throw ValidationError("Only one of --packages, --rootfs and --base can be used.")
         }
@@ -54,7 +58,7 @@ struct Create: ParsableCommand {
         try device.requireFree(podName: name)
         let digest = try base.map { try device.base(named: $0) } ?? build(on: device)
         let pod = try device.createPod(
-            PodConfiguration(name: name, base: digest, network: network.network ?? .user))
+            PodConfiguration(name: name, base: digest, network: network.network ?? .user, keep: keep))
         print("pod \(pod.name) created on \(device.root.string)")
     }
 

@@ -23,7 +23,9 @@ struct Supervise: ParsableCommand {
     var job: String?
 
     func run() throws {
-        let store = try Device.open(FilePath(device)).pod(name)
+        // A pod whose device is gone wants to be looked after as well.
+        let path = FilePath(device)
+        let store = try (try? Device.open(path).pod(name)) ?? Device.rememberedPod(name, onDeviceAt: path)
         let supervisor = Supervisor(store: store, runtime: .ofThisHost)
         if let job = job.flatMap(Supervisor.Job.init(rawValue:)) {
             try supervisor.startAndWatch(job)

@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import CLI
+internal import Checkpoint
+internal import DeviceStore
 internal import LinuxSystem
 internal import Pod
 internal import Session
@@ -19,17 +21,28 @@ struct Resume: ParsableCommand {
     @OptionGroup var keys: KeyOptions
     @OptionGroup var output: OutputOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "Go back to a session that is kept (see mediapod history); it is the one that resumes from then on.",
+            valueName: "n"))
+    var at: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Make the session another pod, of this name, and resume that; this one stays as it is.", valueName: "name"))
+    var branch: String?
+
     @Flag(name: .shortAndLong, help: "Do not wait for the pod's main program.")
     var detach = false
 
     func run() throws {
         let signals = detach ? nil : try SignalDescriptor.forAttachedProgram()
         let progress = Progress()
-        let session = try pod.session()
-        let report = try session.resume(
-            sound: try sound.choice(), network: network.network, keys: try keys.keys(),
-            detach ? try progress.observer() : progress.observer(signals: signals))
+        let sound = try sound.choice()
+        let observer = detach ? try progress.observer() : progress.observer(signals: signals)
+        let (session, report) = try resume(pod.session(), sound, try keys.keys(), observer)
         progress.line.finish()
+        Recover.remind(of: report.recoverable, pod: session.store.name)
         // Followed, standard output is the program's.
         if detach || output.format == .json {
             try output.show(report) {
@@ -43,11 +56,30 @@ struct Resume: ParsableCommand {
                 ]
             }
         }
+        let name = session.store.name
         guard let signals, try session.programs().contains(where: { $0.isMain && $0.status == nil }) else { return }
-        try ProgramExit.guarded("the main program", pod: pod.name) {
+        try ProgramExit.guarded("the main program", pod: name) {
             let end = try session.follow(signals: signals)
             if case .exited = end { _ = session.waitUntilGone(milliseconds: 30_000) }
-            try ProgramExit.end(end, pod: pod.name)
+            try ProgramExit.end(end, pod: name)
+        }
+    }
+
+    private func resume(
+        _ session: Session, _ sound: SoundChoice, _ keys: Keys, _ observer: Observer
+    ) throws -> (Session, ResumeReport) {
+        let network = network.network
+        guard let branch else {
+            return (session, try session.resume(at: at, sound: sound, network: network, keys: keys, observer))
+        }
+        observer.stage("making pod \(branch)")
+        let new = try session.branch(at: at, named: branch)
+        do {
+            return (new, try new.resume(sound: sound, network: network, keys: keys, observer))
+        } catch {
+            // It was there for this only.
+            try? new.remove()
+            throw error
         }
     }
 }

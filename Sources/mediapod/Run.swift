@@ -43,7 +43,7 @@ struct Run: ParsableCommand {
                     arguments.program(command, detached: detach, main: true), signals: signals)
             } catch {
                 // Without its main program nobody would ever end it.
-                try? session.stop(graceSeconds: 0, discarding: false)
+                _ = try? session.stop(graceSeconds: 0, discarding: false)
                 throw error
             }
             if detach { return }

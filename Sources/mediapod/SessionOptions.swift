@@ -13,8 +13,17 @@ struct PodOptions: ParsableArguments {
 
     @OptionGroup var deviceOptions: DeviceOptions
 
-    func session() throws -> Session {
-        Session(store: try deviceOptions.open().pod(name), runtime: .ofThisHost)
+    /// - Parameter needsDevice: false for what is possible also when the device of a pod that runs here is gone.
+    func session(needsDevice: Bool = true) throws -> Session {
+        do {
+            return Session(store: try deviceOptions.open().pod(name), runtime: .ofThisHost)
+        } catch {
+            guard !needsDevice, let session = Session.remembered(name, in: .ofThisHost, device: deviceOptions.named)
+            else {
+                throw error
+            }
+            return session
+        }
     }
 }
 

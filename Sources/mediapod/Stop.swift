@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CLI
 internal import Session
 
 struct Stop: ParsableCommand {
@@ -19,7 +20,11 @@ struct Stop: ParsableCommand {
     }
 
     func run() throws {
-        try pod.session().stop(graceSeconds: time, discarding: discard)
+        let lost = try pod.session(needsDevice: false).stop(graceSeconds: time, discarding: discard)
         print("pod \(pod.name) stopped")
+        if let lost {
+            let where_ = "it goes back to its last suspend when the device is there again"
+            Terminal.say("the device does not know (\(lost)): \(where_)")
+        }
     }
 }

@@ -136,7 +136,7 @@ struct DeltaTests {
             try place.shell("mv \"$1\"/device/pods/x/sessions/1 \"$1/away\"")
             #expect(place.refusal(delta) == "session 2 of pod x: session 1 of pod x: its folder is missing")
             // Another full session that has come to have the number.
-            try place.suspend(keep: 3)
+            try place.suspend()
             try place.shell(
                 """
                 cd "$1/device/pods/x/sessions"; mv 3 1; echo 2 > ../current
@@ -154,10 +154,10 @@ struct DeltaTests {
     @Test("is refused with a full session that was made anew")
     func otherFull() throws {
         try withFull { place, full in
-            let delta = try place.suspend(against: full, keep: 5)
+            let delta = try place.suspend(against: full)
             try place.shell("cp -a \"$1\"/device/pods/x \"$1/kept\"; rm -r \"$1\"/device/pods/x/sessions/*")
             try place.shell("rm \"$1/device/pods/x/current\"")
-            let other = try place.suspend(keep: 5)
+            let other = try place.suspend()
             #expect(other.number == 1)
             try place.shell("cp -a \"$1\"/kept/sessions/2 \"$1\"/device/pods/x/sessions/2")
             #expect(place.refusal(delta) == "session 2 of pod x: session 1 is not the one that it was made of")

@@ -107,8 +107,8 @@ struct EncryptionTests {
             try place.makeImages()
             let mine = try makeIdentity("mine", in: place.folder)
             let keys = Keys(identity: try Identity(mine.file))
-            let manifest = try place.suspend(["age:\(mine.recipient)"], keep: 2)
-            let later = try place.suspend(["age:\(mine.recipient)"], keep: 2)
+            let manifest = try place.suspend(["age:\(mine.recipient)"])
+            let later = try place.suspend(["age:\(mine.recipient)"])
             let file = place.pod.stateFile(ofSession: 1)
             let good = try Files.read(file, limit: 1 << 24)
             let chunk = 64 * 1024 + 16

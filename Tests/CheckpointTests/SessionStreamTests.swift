@@ -111,8 +111,8 @@ struct SessionStreamTests {
     func swapped() throws {
         try StreamPlace.with { place in
             try place.makeImages()
-            let first = try place.suspend(keep: 2)
-            let second = try place.suspend(keep: 2)
+            let first = try place.suspend()
+            let second = try place.suspend()
             // Even if the digests were made to fit.
             var forged = first
             forged.streamBytes = second.streamBytes

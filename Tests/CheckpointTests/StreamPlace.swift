@@ -61,7 +61,7 @@ struct StreamPlace {
     /// Suspends.
     @discardableResult
     func suspend(
-        _ filters: [String] = ["zstd"], keys: Keys = Keys(), against full: SessionManifest? = nil, keep: Int = 1,
+        _ filters: [String] = ["zstd"], keys: Keys = Keys(), against full: SessionManifest? = nil,
         progress: @escaping SessionStream.Progress = { _, _ in }
     ) throws -> SessionManifest {
         let writer = try pod.beginSession()
@@ -73,7 +73,7 @@ struct StreamPlace {
         let scan = stream.scan(images)
         let manifest = try stream.write(
             images, scan: scan, manifest: partialManifest(writer), progress: progress)
-        try writer.commit(manifest, keep: keep)
+        try writer.commit(manifest)
         return manifest
     }
 

@@ -14,13 +14,15 @@ struct SessionTests {
         return try Device.open(place).pod(pod.name)
     }
 
-    @Test("is the current one once it is committed, and the one before is gone")
+    @Test("is the current one once it is committed, and the one before is gone when no more are kept")
     func commit() throws {
         try withPod { pod in
             let first = try pod.commitSession()
             #expect(try pod.currentSession() == first)
             #expect(try pod.state() == .suspended)
             let second = try pod.commitSession()
+            #expect(try pod.sessions() == [1, 2])
+            _ = try pod.tidy(keep: 1, isMounted: false)
             #expect(second.number == 2)
             #expect(try pod.currentSession() == second)
             #expect(try Files.list(pod.folder.appending("sessions")) == ["2"])
@@ -33,6 +35,10 @@ struct SessionTests {
         try withPod { pod in
             for _ in 1...4 { try pod.commitSession(keep: 3) }
             #expect(try pod.sessions() == [2, 3, 4])
+            // The one that resumes is among them, however old it is.
+            try pod.setCurrentSession(2)
+            _ = try pod.tidy(keep: 1, isMounted: false)
+            #expect(try pod.sessions() == [2, 4])
         }
     }
 
@@ -69,7 +75,7 @@ struct SessionTests {
             let partial = pod.folder.appending("sessions/.1.partial")
             try Files.makeFolder(partial, permissions: .init(rawValue: 0o700))
             try Files.replace(partial.appending("state"), with: [1])
-            let session = try pod.commitSession()
+            let session = try pod.commitSession(keep: 1)
             #expect(try Files.list(pod.folder.appending("sessions")) == ["\(session.number)"])
         }
     }
@@ -82,7 +88,7 @@ struct SessionTests {
             try Files.replace(writer.stateFile, with: Array("state".utf8))
             let new = writer.manifest()
             var copies: [(SessionWriter.Step, PodStore)] = []
-            try writer.commit(new, keep: 1) { step in
+            try writer.commit(new) { step in
                 let place = pod.device.root.removingLastComponent().appending("copy-\(step)")
                 copies.append((step, try copy(pod, to: place)))
             }
@@ -93,7 +99,7 @@ struct SessionTests {
                     #expect(try Files.read(copy.stateFile(ofSession: number), limit: 10) == Array("state".utf8))
                 }
                 // And it can go on from there.
-                let next = try copy.commitSession()
+                let next = try copy.commitSession(keep: 1)
                 #expect(try copy.currentSession() == next)
                 #expect(try Files.list(copy.folder.appending("sessions")) == ["\(next.number)"])
             }
@@ -106,23 +112,26 @@ struct SessionTests {
             let old = hasPrevious ? try pod.commitSession() : nil
             let writer = try pod.beginSession()
             #expect(throws: Broken.self) {
-                try writer.commit(writer.manifest(), keep: 1) { if $0 == step { throw Broken() } }
+                try writer.commit(writer.manifest()) { if $0 == step { throw Broken() } }
             }
             #expect(try pod.currentSession() == old)
             #expect(try Files.list(pod.folder.appending("sessions")) == (hasPrevious ? ["1"] : []))
         }
     }
 
-    @Test("is discarded after a clean end")
-    func discard() throws {
+    @Test("no longer resumes after a clean end, and stays among those that are kept")
+    func end() throws {
         try withPod { pod in
             _ = try pod.newLayer()
-            try pod.commitSession(keep: 2)
-            try pod.commitSession(keep: 2)
-            try pod.discardSession()
-            #expect(try pod.currentSession() == nil && pod.sessions() == [])
+            try pod.commitSession()
+            try pod.commitSession()
+            try pod.endSession()
+            #expect(try pod.currentSession() == nil && pod.sessions() == [1, 2])
             #expect(try pod.state() == .stopped)
-            try pod.discardSession()
+            try pod.endSession()
+            try pod.setCurrentSession(1)
+            #expect(try pod.currentSessionNumber() == 1 && pod.state() == .suspended)
+            #expect(message { try pod.setCurrentSession(7) } == "pod x has no session 7; there are: 1, 2")
         }
     }
 

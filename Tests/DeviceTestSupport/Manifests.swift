@@ -15,12 +15,15 @@ extension SessionWriter {
 
 extension PodStore {
     /// Suspends, as far as the device is concerned.
+    ///
+    /// - Parameter keep: with it, the device is tidied afterwards.
     @discardableResult
-    public func commitSession(keep: Int = 1) throws -> SessionManifest {
+    public func commitSession(layers: [Int] = [1], keep: Int? = nil) throws -> SessionManifest {
         let writer = try beginSession()
         try Files.replace(writer.stateFile, with: Array("state".utf8))
-        let manifest = writer.manifest()
-        try writer.commit(manifest, keep: keep)
+        let manifest = writer.manifest(layers: layers)
+        try writer.commit(manifest)
+        if let keep { _ = try tidy(keep: keep, isMounted: false) }
         return manifest
     }
 }

@@ -6,7 +6,8 @@ import SystemPackage
 /// network, once for this process.
 enum TestTree {
     static let programs = [
-        "sh", "cat", "echo", "ls", "sleep", "touch", "kill", "id", "ln", "rm", "mkdir", "mkfifo", "stty", "getent",
+        "sh", "cat", "echo", "ls", "sleep", "touch", "kill", "id", "ln", "rm", "mkdir", "mkfifo", "seq", "stty", "wc",
+        "getent",
     ]
 
     static let folder: Result<FilePath, any Error> = Result {

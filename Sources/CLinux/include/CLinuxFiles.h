@@ -10,6 +10,9 @@
 /// A descriptor for `path`, close-on-exec; `mode` counts with O_CREAT only.
 int csys_open(const char *path, int flags, mode_t mode);
 
+/// The same for a name in an open folder.
+int csys_open_at(int folder, const char *name, int flags, mode_t mode);
+
 /// memfd_create, close-on-exec.
 int csys_memory_file(const char *name);
 
@@ -38,5 +41,17 @@ int csys_make_folder_as(uint32_t id, int folder, const char *name, mode_t mode);
 
 /// renameat2 with RENAME_NOREPLACE: -EEXIST when `to` is there.
 int csys_rename_new(const char *from, const char *to);
+
+/// renameat2 with RENAME_EXCHANGE: both names are there before and after, and never in between.
+int csys_exchange(int from_folder, const char *from, int to_folder, const char *to);
+
+/// Extended attributes of an open file, as their system calls have them: a list's names end with a NUL each, and with a
+/// `size` of 0 they tell the size that is needed.
+ssize_t csys_list_attributes(int fd, char *names, size_t size);
+ssize_t csys_get_attribute(int fd, const char *name, void *value, size_t size);
+int csys_put_attribute(int fd, const char *name, const void *value, size_t size);
+int csys_remove_attribute(int fd, const char *name);
+/// One of a file that need not be open; a link is not followed.
+ssize_t csys_get_attribute_in(int folder, const char *file, const char *name, void *value, size_t size);
 
 #endif

@@ -33,6 +33,9 @@ int csys_reap(pid_t pid, int *status);
 /// From now on orphans among our descendants become our children. PR_SET_CHILD_SUBREAPER.
 int csys_become_subreaper(void);
 
+/// This process's disk accesses wait for everybody else's. IOPRIO_CLASS_IDLE.
+int csys_idle_io(void);
+
 /// 1 when `fd` polls readable within the time (-1: for ever), 0 when not, -EINTR when a signal came.
 int csys_wait_readable(int fd, int milliseconds);
 

@@ -37,8 +37,7 @@ enum EngineLoad: Hashable {
         case .desktop:
             return """
                 Xvfb :1 -screen 0 1280x800x24 & export DISPLAY=:1
-                until xset q > /tmp/xset 2>&1 || xdpyinfo > /tmp/xset 2>&1 || xwininfo -root > /tmp/xset 2>&1
-                do sleep 0.1; done
+                until [ -e /tmp/.X11-unix/X1 ]; do sleep 0.1; done
                 icewm & xterm & xcalc & xclock & xeyes & xlogo & sleep 4; \(ready); wait
                 """
         case .memory(let size):

@@ -4,6 +4,8 @@
 //   witness tcp FILE       the same through a TCP connection with itself; ends with 3 if a byte is lost or altered
 //   witness hold PATH      holds a connection to a unix socket
 //   witness late MS FILE   accepts a connection of its own, to which it has written, so late; then counts
+//   witness files DIR FILE counts as long as what it has open in a folder of its own is what it should be: files that it
+//                          writes, maps, has linked twice, has deleted, and left full of holes
 //   witness fill BYTES     keeps so many random bytes in memory, and says when it has them
 
 #include <arpa/inet.h>
@@ -12,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,6 +105,115 @@ static int hold(const char *path)
         pause();
 }
 
+// Files of every kind that a layer can hold, open at once.
+struct files {
+    int written, linked, deleted, sparse, read;
+    uint64_t *mapped;
+};
+
+enum { HOLE = 1 << 20 };
+
+static int open_in(const char *folder, const char *name, int flags)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int file = open(path, flags, 0644);
+    if (file < 0) {
+        perror(path);
+        exit(2);
+    }
+    return file;
+}
+
+static void put(int file, uint64_t value, off_t offset)
+{
+    if (pwrite(file, &value, sizeof value, offset) != sizeof value)
+        exit(4);
+}
+
+static int has(int file, uint64_t value, off_t offset)
+{
+    uint64_t found = 0;
+    return pread(file, &found, sizeof found, offset) == sizeof found && found == value;
+}
+
+static int has_path(const char *folder, const char *name, uint64_t value, off_t offset)
+{
+    int file = open_in(folder, name, O_RDONLY), result = has(file, value, offset);
+    close(file);
+    return result;
+}
+
+// What a program that holds a file takes for granted: its name leads to it.
+static int is_at(int file, const char *folder, const char *name)
+{
+    char path[512];
+    struct stat ours, there;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return fstat(file, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+           ours.st_dev == there.st_dev;
+}
+
+static void open_files(struct files *files, const char *folder, uint64_t mine)
+{
+    char path[512], other[512];
+    files->written = open_in(folder, "written", O_CREAT | O_RDWR);
+    files->linked = open_in(folder, "linked", O_CREAT | O_RDWR);
+    snprintf(path, sizeof path, "%s/linked", folder);
+    snprintf(other, sizeof other, "%s/linked-too", folder);
+    if (link(path, other) < 0)
+        exit(4);
+    files->deleted = open_in(folder, "deleted", O_CREAT | O_RDWR);
+    snprintf(path, sizeof path, "%s/deleted", folder);
+    unlink(path);
+    files->sparse = open_in(folder, "sparse", O_CREAT | O_RDWR);
+    put(files->sparse, mine, HOLE);
+    int read_only = open_in(folder, "read", O_CREAT | O_RDWR);
+    put(read_only, mine, 0);
+    close(read_only);
+    files->read = open_in(folder, "read", O_RDONLY);
+    int mapped = open_in(folder, "mapped", O_CREAT | O_RDWR);
+    if (ftruncate(mapped, 4096) < 0)
+        exit(4);
+    files->mapped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, mapped, 0);
+    close(mapped);
+    if (files->mapped == MAP_FAILED)
+        exit(4);
+}
+
+// Ends with 10 and up, each for what was not as it should be.
+static int hold_files(const char *folder, const char *report_path)
+{
+    struct files files;
+    uint64_t mine = nonce();
+    if (mkdir(folder, 0755) < 0)
+        return 2;
+    open_files(&files, folder, mine);
+    int file = open_report(report_path);
+    for (uint64_t i = 1;; i++) {
+        put(files.written, mine ^ i, 0);
+        put(files.linked, mine ^ i, 0);
+        put(files.deleted, mine ^ i, 0);
+        files.mapped[1] = mine ^ i;
+        report(file, mine, i);
+        usleep(20000);
+        if (!has(files.written, mine ^ i, 0) || !has_path(folder, "written", mine ^ i, 0))
+            return 10;
+        if (!has(files.linked, mine ^ i, 0) || !has_path(folder, "linked", mine ^ i, 0))
+            return 11;
+        if (!has(files.deleted, mine ^ i, 0))
+            return 12;
+        if (!has(files.sparse, mine, HOLE) || !has(files.sparse, 0, HOLE / 2))
+            return 13;
+        if (!has(files.read, mine, 0) || !is_at(files.read, folder, "read"))
+            return 14;
+        if (files.mapped[1] != (mine ^ i) || !has_path(folder, "mapped", mine ^ i, 8))
+            return 15;
+        if (!is_at(files.written, folder, "written") || !is_at(files.sparse, folder, "sparse"))
+            return 16;
+    }
+}
+
 static int fill(const char *text)
 {
     size_t size = strtoull(text, NULL, 10);
@@ -155,6 +268,8 @@ int main(int count_of_arguments, char **arguments)
         if (strcmp(arguments[1], "fill") == 0)
             return fill(arguments[2]);
     }
+    if (count_of_arguments == 4 && strcmp(arguments[1], "files") == 0)
+        return hold_files(arguments[2], arguments[3]);
     if (count_of_arguments == 4 && strcmp(arguments[1], "late") == 0)
         late(arguments[2], arguments[3]);
     return 64;
