@@ -20,7 +20,6 @@ help:
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside alsa-plugins'"'"' and PipeWire'"'"'s PCMs'
 	@echo 'sudo make bench-engine suspend and resume of pods of every size, beside CRIU alone'
 	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
-	@echo 'make bench-stream     a session'"'"'s stream beside tar and zstd'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
 	@echo 'make readme-programs  put what the tests measured of programs into the README'
 	@echo 'make clean            remove what was built'
@@ -66,9 +65,6 @@ bench-move: setup build
 bench-sound: setup build
 	$(BIN)/mediapod-lab bench-sound
 
-bench-stream: setup build
-	$(BIN)/mediapod-lab bench-stream
-
 bench-engine: setup build
 	$(BIN)/mediapod-lab bench-engine
 
@@ -82,4 +78,4 @@ clean:
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-engine bench-stream readme-programs clean
+.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-engine readme-programs clean

@@ -108,8 +108,7 @@ let package = Package(
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CALSA", "CLI", "Checkpoint", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl",
-                "SoundDSP", "SoundLab",
+                "CALSA", "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
                 argumentParser,
                 systemPackage,
             ],
