@@ -38,6 +38,7 @@ struct DeltaTests {
             #expect(delta.imageBytes == full.imageBytes)
             #expect(delta.streamBytes * 50 < full.streamBytes, "\(delta.streamBytes) of \(full.streamBytes)")
             // What it needs stays, though only one session is to be kept.
+            try place.tidy()
             #expect(try place.pod.sessions() == [1, 2])
             try place.unpack(delta)
             try place.expectSame()
@@ -90,6 +91,7 @@ struct DeltaTests {
                 #expect(delta.requires == [1] && delta.number == turn + 1)
                 try place.unpack(delta)
                 try place.expectSame()
+                try place.tidy()
                 #expect(try place.pod.sessions() == [1, turn + 1])
                 #expect(delta.streamBytes * 20 < full.streamBytes)
             }
@@ -109,6 +111,7 @@ struct DeltaTests {
             }
             let other = try place.suspend(against: full)
             #expect(other.requires == [])
+            try place.tidy()
             #expect(try place.pod.sessions() == [other.number])
             try place.unpack(other)
             try place.expectSame()

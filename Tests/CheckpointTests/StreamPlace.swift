@@ -77,6 +77,9 @@ struct StreamPlace {
         return manifest
     }
 
+    /// Only one session is kept, and what it needs.
+    func tidy() throws { _ = try pod.tidy(keep: 1, isMounted: false) }
+
     private func partialManifest(_ writer: SessionWriter) -> SessionManifest {
         SessionManifest(
             number: writer.number, hostname: "host-a", kernel: "6.18.0", criuVersion: "4.2.1", base: someBase,
