@@ -104,7 +104,8 @@ extension Device {
 
     private func podNames() throws -> [String] {
         let names = try attempt("read", "device \(root.string)") { () throws(Errno) in try Files.list(podsFolder) }
-        return names.filter { !$0.hasPrefix(".") && Files.isFolder(podsFolder.appending($0)) }
+        // A link would lead out of the device.
+        return names.filter { !$0.hasPrefix(".") && (try? Files.kind(of: podsFolder.appending($0))) == .folder }
     }
 
     private func inUse(_ name: String) -> Failure {

@@ -127,6 +127,17 @@ extension PodStore {
         }
         // Written down first, or the number could be given out again.
         if try layers().last == number, stack.highest < number { try setFileStack(stack.layers) }
+        try dropLayer(number)
+    }
+
+    /// Removes a layer of a run that never came about: nobody has heard of it.
+    public func removeUnusedLayer(_ number: Int) throws {
+        guard try !fileStack().contains(number) else { return }
+        try dropLayer(number)
+    }
+
+    private func dropLayer(_ number: Int) throws {
+        let subject = "layer \(number) of pod \(name)"
         let gone = layersFolder.appending(".\(number).removed.partial")
         try Files.removeTree(gone)
         // No longer a layer's name before the first file goes.

@@ -39,7 +39,9 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// "cannot `action` `subject`: no space left on device"
     public init(_ action: String, _ subject: String, _ cause: Errno, remedy: String? = nil) {
-        self.init(action: action, subject: subject, reason: Self.text(of: cause), remedy: remedy, cause: cause)
+        let usual = cause == .readOnlyFileSystem ? "mount it writable" : nil
+        self.init(
+            action: action, subject: subject, reason: Self.text(of: cause), remedy: remedy ?? usual, cause: cause)
     }
 
     /// Always one line, whatever was put in: text from files and programs may carry line ends and escapes.

@@ -42,7 +42,7 @@ enum Repair {
     /// A start or resume that did not come to its end: nothing of it counts.
     private static func giveUp(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
         try Teardown.run(pod)
-        if let layer = state.newLayer { try? pod.store.removeLayer(layer) }
+        if let layer = state.newLayer { try? pod.store.removeUnusedLayer(layer) }
         try pod.forget()
     }
 

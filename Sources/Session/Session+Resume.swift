@@ -95,7 +95,7 @@ extension Session {
             return report
         } catch {
             let failure = explain(error, images)
-            if pod.state == nil || pod.state?.phase == .stopped { try? store.removeLayer(newLayer) }
+            if pod.state == nil || pod.state?.phase == .stopped { try? store.removeUnusedLayer(newLayer) }
             Start.undo(&pod)
             throw failure
         }

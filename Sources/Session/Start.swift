@@ -100,7 +100,7 @@ struct Start: ~Copyable {
         guard let state = pod.state else { return }
         do {
             try Teardown.run(pod)
-            if let layer = state.newLayer { try pod.store.removeLayer(layer) }
+            if let layer = state.newLayer { try pod.store.removeUnusedLayer(layer) }
             try pod.forget()
         } catch {
             // The next command tries again: the state still says `starting`.

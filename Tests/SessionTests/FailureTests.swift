@@ -164,6 +164,18 @@ final class SmallDisk {
             folder.path)
     }
 
+    /// How much is free, at most.
+    func fill(leavingKilobytes left: Int) throws {
+        try Self.run(
+            """
+            rm -f "$1/mounted/filler"; sync -f "$1/mounted"
+            free=$(df --output=avail -k "$1/mounted" | tail -1); fallocate -l $((free - \(left)))K "$1/mounted/filler"
+            """, folder.path)
+    }
+
+    /// "ro" or "rw".
+    func remount(_ how: String) throws { try Self.run("mount -o remount,\(how) \"$1/mounted\"", folder.path) }
+
     func empty() throws { try Self.run("rm \"$1/mounted/filler\"", folder.path) }
 
     private static func run(_ script: String, _ path: FilePath) throws {
