@@ -39,6 +39,7 @@ extension SessionTests {
             #expect(cgroup.killAll())
             cgroup.remove()
             try PodFileSystem.unmount(in: folder)
+            try Mounts.detach(folder.images)
             try Files.removeTree(host.runtime)
         }
 
