@@ -55,9 +55,12 @@ struct Start: ~Copyable {
     }
 
     mutating func startBroker(_ pod: inout PodRuntime, records: SoundRecords?) throws {
-        let start = try Broker.start(state, in: pod.folder, records: records)
-        state.broker = start.process
-        try pod.save(state)
+        var state = self.state
+        let start = try Broker.start(state, in: pod.folder, records: records) { process in
+            state.broker = process
+            try pod.save(state)
+        }
+        self.state = state
         broker = consume start
     }
 

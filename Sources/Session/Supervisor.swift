@@ -129,9 +129,10 @@ public final class Supervisor {
         brokerBackoff.next()
         log("the sound broker has ended; starting another")
         do {
-            let start = try Broker.start(state, in: folder, records: nil, afterDeath: true)
-            new.broker = start.process
-            try pod.save(new)
+            let start = try Broker.start(state, in: folder, records: nil, afterDeath: true) { process in
+                new.broker = process
+                try pod.save(new)
+            }
             try start.wait()
             // It was fit to work: whatever ends it later, the next one is not to be waited for.
             brokerBackoff.forgive()

@@ -50,6 +50,7 @@ struct SessionTests {
                 var manifest = writer.manifest()
                 manifest.requires = requires
                 try writer.commit(manifest)
+                _ = try pod.tidy(keep: 1, isMounted: false)
                 #expect(try pod.sessions() == requires + [manifest.number])
                 #expect(try pod.currentSession() == manifest)
             }
