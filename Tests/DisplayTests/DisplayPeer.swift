@@ -119,7 +119,10 @@ final class DisplayPeer {
     /// Takes the first free slot.
     func attach(flags: UInt32 = 0, refreshMilliHertz: UInt32 = 0) throws {
         let owner = UInt32.random(in: 1...UInt32.max)
-        guard let slot = (0..<DISPLAY_VIEWERS).first(where: { display_viewer_claim(display_viewer_at(object, $0), owner) != 0 })
+        guard
+            let slot = (0..<DISPLAY_VIEWERS).first(where: {
+                display_viewer_claim(display_viewer_at(object, $0), owner) != 0
+            })
         else { throw Failure("attach", "no slot is free") }
         (self.slot, self.owner) = (slot, owner)
         display_store(display_viewer_flags(viewer), flags)
@@ -133,7 +136,7 @@ final class DisplayPeer {
     }
 
     func beat() {
-        let heartbeat = display_viewer_heartbeat(viewer)!
+        guard let heartbeat = display_viewer_heartbeat(viewer) else { return }
         display_store(heartbeat, display_load(heartbeat) &+ 1)
     }
 
@@ -160,7 +163,8 @@ final class DisplayPeer {
     func send(_ type: display_event_type, _ code: Int = 0, _ value: Int = 0, x: Int = 0, y: Int = 0) throws {
         try send(
             display_event(
-                type: UInt16(type.rawValue), code: UInt16(code), value: UInt16(value), reserved: 0, x: Int32(x), y: Int32(y)))
+                type: UInt16(type.rawValue), code: UInt16(code), value: UInt16(value), reserved: 0, x: Int32(x),
+                y: Int32(y)))
     }
 
     /// Waits until the driver has read all events.

@@ -14,7 +14,9 @@ extension DisplayTests {
             #expect(try XProgram.run(["es2_info"], on: server).contains("llvmpipe"))
         }
 
-        @Test(arguments: [["glxgears"], ["es2gears_x11"]]) func whatIsDrawnByOpenGLReachesTheScreen(command: [String]) throws {
+        @Test(arguments: [["glxgears"], ["es2gears_x11"]]) func whatIsDrawnByOpenGLReachesTheScreen(command: [String])
+            throws
+        {
             let server = try DisplayServer()
             let peer = try DisplayPeer(server)
             let program = try XProgram(["/usr/bin/\(command[0])"], on: server)
@@ -39,7 +41,8 @@ extension DisplayTests {
             let server = try DisplayServer()
             let said = try XProgram.run(["xdpyinfo"], on: server)
             for name in [
-                "MIT-SHM", "XVideo", "RANDR", "RENDER", "Composite", "DAMAGE", "Present", "GLX", "XInputExtension", "XTEST",
+                "MIT-SHM", "XVideo", "RANDR", "RENDER", "Composite", "DAMAGE", "Present", "GLX", "XInputExtension",
+                "XTEST",
                 "XKEYBOARD", "XFIXES", "SYNC", "SHAPE", "DOUBLE-BUFFER", "XINERAMA",
             ] { #expect(said.contains("    \(name)\n"), "\(name)") }
         }

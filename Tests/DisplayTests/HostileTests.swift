@@ -104,7 +104,7 @@ extension DisplayTests {
         /// One thing that no viewer would do.
         private func nonsense(_ object: OpaquePointer, _ random: inout Seeded) {
             let slot = UInt32.random(in: 0..<DISPLAY_VIEWERS, using: &random)
-            let viewer = display_viewer_at(object, slot)!
+            guard let viewer = display_viewer_at(object, slot) else { return }
             func word() -> UInt32 {
                 switch Int.random(in: 0..<4, using: &random) {
                 case 0: 0
@@ -117,14 +117,13 @@ extension DisplayTests {
             case 0: display_store(display_viewer_owner(viewer), word())
             case 1: display_store(display_viewer_heartbeat(viewer), word())
             case 2:  // a ring full of events that may mean anything
-                let events = display_viewer_events(viewer)!
+                guard let events = display_viewer_events(viewer), let head = display_viewer_head(viewer) else { return }
                 for place in 0..<Int(DISPLAY_INPUT_EVENTS) {
                     events[place] = display_event(
                         type: UInt16.random(in: 0...8, using: &random), code: UInt16(truncatingIfNeeded: word()),
                         value: UInt16.random(in: 0...2, using: &random), reserved: 0, x: Int32(bitPattern: word()),
                         y: Int32(bitPattern: word()))
                 }
-                let head = display_viewer_head(viewer)!
                 display_store(head, display_load(head) &+ UInt32.random(in: 0...300, using: &random))
             case 3: display_store(display_viewer_head(viewer), word())
             case 4:
@@ -145,7 +144,9 @@ extension DisplayTests {
                 display_write_layout(viewer, &layout)
             case 5:
                 let owner = display_load(display_viewer_owner(viewer))
-                if Int.random(in: 0..<30, using: &random) == 0 { display_viewer_push_keymap(viewer, owner, word(), word()) }
+                if Int.random(in: 0..<30, using: &random) == 0 {
+                    display_viewer_push_keymap(viewer, owner, word(), word())
+                }
             case 6: display_store(display_viewer_flags(viewer), word())
             case 7: display_store(display_viewer_refresh(viewer), word())
             default: display_store(display_viewer_hold(viewer, word()), word())

@@ -150,7 +150,9 @@ extension DisplayTests {
             #expect(Set(peers.map(\.slot)).count == Int(DISPLAY_VIEWERS))
             let late = try DisplayPeer(server)
             #expect(throws: Failure.self) { try late.attach() }
-            try waitUntil("dead viewers' slots are free") { try? late.attach(); return late.owner != 0 }
+            try waitUntil("dead viewers' slots are free") {
+                try? late.attach(); return late.owner != 0
+            }
         }
 
         @Test func aKeymapIsTakenAndABadOneIsNot() throws {

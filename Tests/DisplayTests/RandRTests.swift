@@ -16,7 +16,8 @@ extension DisplayTests {
 
         /// Every size, odd and large ones too: the screen is what was asked for, and what is drawn there is there.
         @Test(arguments: [
-            (1, 1), (2, 3), (17, 1), (1, 16384), (16384, 1), (641, 479), (1366, 768), (1921, 1081), (3840, 2160), (8191, 4097),
+            (1, 1), (2, 3), (17, 1), (1, 16384), (16384, 1), (641, 479), (1366, 768), (1921, 1081), (3840, 2160),
+            (8191, 4097),
         ])
         func aViewersSizeIsTheScreens(wanted: (Int, Int)) throws {
             let server = try DisplayServer()

@@ -34,7 +34,8 @@ extension DisplayTests {
             expectPeriod(seen, milliHertz: 60000)
         }
 
-        @Test(arguments: [59940, 50000, 144000, 75025]) func itRunsAtTheRateOfTheViewersDisplay(milliHertz: Int) throws {
+        @Test(arguments: [59940, 50000, 144000, 75025]) func itRunsAtTheRateOfTheViewersDisplay(milliHertz: Int) throws
+        {
             let server = try DisplayServer()
             let peer = try DisplayPeer(server)
             try peer.attach(refreshMilliHertz: UInt32(milliHertz))

@@ -30,11 +30,15 @@ extension DisplayTests {
 
         private func clip(_ video: display_video) -> [display_rectangle] {
             withUnsafeBytes(of: video.clip) { bytes in
-                bytes.bindMemory(to: display_box.self).prefix(Int(video.clip_count)).map { display_box_on($0, 640, 480) }
+                bytes.bindMemory(to: display_box.self).prefix(Int(video.clip_count)).map {
+                    display_box_on($0, 640, 480)
+                }
             }
         }
 
-        @Test(arguments: ["I420", "YV12", "NV12", "YUY2"], [(64, 48), (1280, 720), (642, 362), (1920, 1080), (4096, 4096), (2, 2)])
+        @Test(
+            arguments: ["I420", "YV12", "NV12", "YUY2"],
+            [(64, 48), (1280, 720), (642, 362), (1920, 1080), (4096, 4096), (2, 2)])
         func framesArriveByteForByte(format: String, size: (Int, Int)) throws {
             let (peer, program) = try ready()
             for seed in 1...9 {
@@ -169,7 +173,8 @@ extension DisplayTests {
         }
 
         /// What a compositor or a viewer without video shows.
-        @Test(arguments: ["I420", "YV12", "NV12", "YUY2"]) func whatCannotBeHandedThroughIsDrawn(format: String) throws {
+        @Test(arguments: ["I420", "YV12", "NV12", "YUY2"]) func whatCannotBeHandedThroughIsDrawn(format: String) throws
+        {
             let (peer, program) = try ready()
             func near(_ pixel: UInt32, _ expected: UInt32) -> Bool {
                 for shift: UInt32 in [0, 8, 16] {
@@ -213,11 +218,15 @@ extension DisplayTests {
             let film = server.folder.appending("film.mkv").string
             _ = try XProgram.run(
                 [
-                    "ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30", "-t", "4", "-c:v",
+                    "ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30", "-t", "4",
+                    "-c:v",
                     "ffv1", "-pix_fmt", "yuv420p", film,
                 ], on: server)
             let player = try XProgram(
-                ["/usr/bin/mpv", "--vo=xv", "--ao=null", "--no-config", "--fs", "--no-input-terminal", "--no-osc", "--really-quiet", film],
+                [
+                    "/usr/bin/mpv", "--vo=xv", "--ao=null", "--no-config", "--fs", "--no-input-terminal", "--no-osc",
+                    "--really-quiet", film,
+                ],
                 on: server)
             var frames = Set<String>()
             try waitUntil("mpv's frames come") {

@@ -98,7 +98,8 @@ final class XProgram {
     }
 
     private static let libraries = [
-        "-lX11", "-lXext", "-lXrender", "-lXcomposite", "-lXv", "-lXi", "-lXfixes", "-lXcursor", "-lXrandr", "-lX11-xcb",
+        "-lX11", "-lXext", "-lXrender", "-lXcomposite", "-lXv", "-lXi", "-lXfixes", "-lXcursor", "-lXrandr",
+        "-lX11-xcb",
         "-lxcb-present", "-lxcb",
     ]
 
