@@ -20,6 +20,17 @@ extension Preflight {
                     remedy: "copy it from where the pod was, into \(store.layerFolder(layer))")
             ]
         }
+        // The device may be anybody's: what leads out of it is not followed.
+        do {
+            try store.device.requireBase(base)
+            try store.requireLayers(layers)
+        } catch {
+            let reason = (error as? Failure).map { $0.subject.isEmpty ? $0.reason : "\($0.subject): \($0.reason)" }
+            return [
+                CheckFinding(
+                    "files", .refused, reason ?? "\(error)", remedy: "check the device with: mediapod verify")
+            ]
+        }
         return [CheckFinding("files", .ok, "its base and \(layers.count) layers are on the device")]
     }
 
