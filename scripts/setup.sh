@@ -24,6 +24,8 @@ packages=(
     mpv ffmpeg sox libsox-fmt-alsa vorbis-tools gstreamer1.0-tools gstreamer1.0-alsa gstreamer1.0-plugins-good
     jackd2 pipewire-bin g++
     libsdl2-dev libopenal-dev portaudio19-dev librtaudio-dev libjack-jackd2-dev
+    # the disk that tests record, and pull out
+    libfuse3-dev
     # reports and lint
     gnuplot-nox jq shellcheck
 )
