@@ -13,11 +13,12 @@ MULTIARCH = $(shell gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
 
 help:
 	@echo 'sudo make setup       install what the build and the tests need'
-	@echo 'make build            mediapod and podaudio in $(BIN), what goes into pods in $(GUEST)'
+	@echo 'make build            mediapod, podaudio, podview and podvnc in $(BIN), what goes into pods in $(GUEST)'
 	@echo 'sudo make test        everything: lint, unit tests, and the real path with PulseAudio, runc and CRIU'
 	@echo 'sudo make demo        music that goes on while its session moves between two hosts and back'
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside alsa-plugins'"'"' and PipeWire'"'"'s PCMs'
+	@echo 'sudo make bench-engine suspend and resume of pods of every size, beside CRIU alone'
 	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
 	@echo 'make readme-programs  put what the tests measured of programs into the README'
@@ -36,9 +37,14 @@ build: swift guest
 guest:
 	@$(MAKE) --no-print-directory -C alsa-plugin
 	@$(MAKE) --no-print-directory -C Sources/pod-init
+	@$(MAKE) --no-print-directory -C Sources/pod-clipboard
+	@$(MAKE) --no-print-directory -C display-driver
 	@install -D -m 755 build/pod-init $(GUEST)/usr/lib/mediapod/pod-init
+	@install -D -m 755 build/pod-clipboard $(GUEST)/usr/lib/mediapod/pod-clipboard
 	@install -D -m 644 -t $(GUEST)/usr/lib/$(MULTIARCH)/alsa-lib build/alsa-plugin/libasound_module_*_mediapod.so
 	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
+	@install -D -m 644 -t $(GUEST)/usr/lib/xorg/modules/drivers build/display-driver/mediapod_drv.so
+	@install -D -m 644 -t $(GUEST)/usr/share/X11/xorg.conf.d display-driver/conf/*.conf
 
 # One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and
 # every module compiled anew at each turn from build to test.
@@ -64,6 +70,9 @@ bench-move: setup build
 bench-sound: setup build
 	$(BIN)/mediapod-lab bench-sound
 
+bench-engine: setup build
+	$(BIN)/mediapod-lab bench-engine
+
 # What the last run of the tests measured.
 readme-programs:
 	@sed -i -e '/<!-- programs -->/,/<!-- \/programs -->/{//!d}' -e '/<!-- programs -->/r build/programs.md' README.md
@@ -74,4 +83,4 @@ clean:
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound readme-programs clean
+.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-engine readme-programs clean

@@ -26,6 +26,8 @@ let package = Package(
     products: [
         .executable(name: "mediapod", targets: ["mediapod"]),
         .executable(name: "podaudio", targets: ["podaudio"]),
+        .executable(name: "podview", targets: ["podview"]),
+        .executable(name: "podvnc", targets: ["podvnc"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -39,10 +41,14 @@ let package = Package(
         .target(name: "CLinux", cSettings: strictC),
         .target(name: "SoundABI", cSettings: strictC),
         .target(name: "PodInitABI", cSettings: strictC),
+        .target(name: "DisplayABI", cSettings: strictC),
         .systemLibrary(name: "CALSA"),
         .systemLibrary(name: "CPulse"),
         .systemLibrary(name: "CSndFile"),
         .systemLibrary(name: "CSampleRate"),
+        .systemLibrary(name: "CX11"),
+        .target(name: "CVNC", cSettings: strictC, linkerSettings: [.linkedLibrary("vncserver")]),
+        .systemLibrary(name: "CPNG"),
 
         // Libraries, lowest first.
         .target(name: "LinuxSystem", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -59,6 +65,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "Viewer", dependencies: ["LinuxSystem", "CLinux", "DisplayABI", "CX11", "CPNG", systemPackage],
+            swiftSettings: strict),
+        .target(
             name: "Pod", dependencies: ["LinuxSystem", "CLinux", "PodInitABI", systemPackage],
             swiftSettings: strict),
         .target(
@@ -68,7 +77,7 @@ let package = Package(
         .target(
             name: "PodBase", dependencies: ["LinuxSystem", "DeviceStore", systemPackage], swiftSettings: strict),
         .target(
-            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage],
+            name: "Checkpoint", dependencies: ["LinuxSystem", "DeviceStore", "SoundControl", systemPackage, crypto],
             swiftSettings: strict),
         .target(
             name: "Session",
@@ -104,6 +113,26 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(
+            name: "PodDisplay",
+            dependencies: [
+                "CLI", "DisplayABI", "Viewer", "Session", "Pod", "DeviceStore", "LinuxSystem", systemPackage,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "podview",
+            dependencies: [
+                "CLI", "PodDisplay", "Viewer", "Pod", "DeviceStore", "LinuxSystem", argumentParser, systemPackage,
+            ],
+            swiftSettings: strict),
+        // By itself, because its library brings half a dozen others, which would have to be loaded for every window.
+        .executableTarget(
+            name: "podvnc",
+            dependencies: [
+                "CLI", "CVNC", "DisplayABI", "PodDisplay", "Viewer", "LinuxSystem", argumentParser, systemPackage,
+            ],
+            swiftSettings: strict),
+
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
@@ -135,11 +164,19 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
+        .testTarget(
+            name: "DisplayTests", dependencies: ["DisplayABI", "LinuxSystem", "SoundLab", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
+        .testTarget(
+            name: "ViewerTests",
+            dependencies: ["DisplayABI", "CPNG", "LinuxSystem", "SoundLab", "podview", "podvnc", systemPackage],
+            exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",
             dependencies: [
-                "Session", "Pod", "Checkpoint", "DeviceStore", "DeviceTestSupport", "LinuxSystem", "SoundLab", "mediapod",
+                "Session", "Pod", "Checkpoint", "DeviceStore", "DeviceTestSupport", "LinuxSystem", "SoundLab",
+                "mediapod",
                 "podaudio", systemPackage,
             ],
             exclude: ["Programs"], swiftSettings: strict),
@@ -159,7 +196,8 @@ let package = Package(
         .testTarget(
             name: "CheckpointTests",
             dependencies: [
-                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "DeviceTestSupport", systemPackage,
+                "Checkpoint", "DeviceStore", "LinuxSystem", "SoundControl", "SoundLab", "DeviceTestSupport", "mediapod",
+                systemPackage,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 // ALSA's own order for each number of channels.
 static const uint8_t usual[SOUND_MAX_CHANNELS + 1][SOUND_MAX_CHANNELS] = {
@@ -50,6 +51,7 @@ static void *new_map(size_t before, unsigned int channels, const uint8_t *positi
 
 snd_pcm_chmap_query_t **pcm_query_chmaps(snd_pcm_ioplug_t *io) {
     struct mediapod_pcm *pcm = io->private_data;
+    if (pcm->owner != getpid()) return NULL;
     struct sound_welcome offer = link_offer(&pcm->link);
     unsigned int most = offer.channels_max < SOUND_MAX_CHANNELS ? offer.channels_max : SOUND_MAX_CHANNELS;
     unsigned int least = offer.channels_min > 0 ? offer.channels_min : 1;

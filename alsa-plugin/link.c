@@ -1,4 +1,5 @@
 #include "link.h"
+#include "saying.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,10 +16,6 @@
 // host the next one already listens), then rarely enough to cost next to nothing.
 enum { FIRST_RETRY_MS = 1, LAST_RETRY_MS = 512 };
 
-static struct sound_header header_of(enum sound_message_type type, size_t bytes) {
-    return (struct sound_header){.magic = SOUND_ABI_MAGIC, .type = (uint16_t)type, .bytes = (uint16_t)bytes};
-}
-
 void link_wake(struct link *link) {
     // A socket, not an eventfd: the broker must be able to write it without ever waiting, whatever a program
     // does to the descriptor, and only a socket takes that wish with each call.
@@ -29,66 +26,6 @@ void link_wake(struct link *link) {
 void link_clear_wake(struct link *link) {
     char bytes[256];
     while (recv(link->wake_reader, bytes, sizeof bytes, MSG_DONTWAIT) == (ssize_t)sizeof bytes) {}
-}
-
-static void poke_thread(struct link *link) {
-    uint64_t one = 1;
-    ssize_t ignored = write(link->stop_event, &one, sizeof one);
-    (void)ignored; // full: it has been told
-}
-
-// Under the lock. False when the socket is full or broken; the thread puts either right.
-static bool send_message(struct link *link, const void *message, size_t bytes, const int *fds, size_t fd_count) {
-    if (link->socket < 0 || !link->welcomed) return true; // told when there is somebody to tell
-    struct iovec vector = {.iov_base = (void *)message, .iov_len = bytes};
-    union {
-        char buffer[CMSG_SPACE(2 * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct msghdr packet = {.msg_iov = &vector, .msg_iovlen = 1};
-    if (fd_count > 0) {
-        memset(&control, 0, sizeof control);
-        packet.msg_control = control.buffer;
-        packet.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&packet);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
-        memcpy(CMSG_DATA(rights), fds, fd_count * sizeof(int));
-    }
-    ssize_t sent;
-    do sent = sendmsg(link->socket, &packet, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent == (ssize_t)bytes;
-}
-
-// Under the lock.
-static bool send_volume(struct link *link) {
-    if (!link->welcomed) return true;
-    link->volume.serial = link->volume_serial + 1;
-    if (!send_message(link, &link->volume, sizeof link->volume, NULL, 0)) return false;
-    link->volume_serial++;
-    link->volume_untold = false;
-    return true;
-}
-
-// Under the lock. All that a new broker must know of the stream.
-static void tell_everything(struct link *link) {
-    link->unsent = false;
-    if (link->volume_untold && !send_volume(link)) link->unsent = true;
-    if (!link->configured) return;
-    const int fds[2] = {link->ring, link->wake_writer};
-    if (!send_message(link, &link->configure, sizeof link->configure, fds, 2) ||
-        !send_message(link, &link->trigger, sizeof link->trigger, NULL, 0))
-        link->unsent = true;
-}
-
-// Under the lock.
-static void tell(struct link *link, const void *message, size_t bytes) {
-    if (link->unsent) return; // what is waiting includes it
-    if (send_message(link, message, bytes, NULL, 0)) return;
-    link->unsent = true;
-    poke_thread(link);
 }
 
 // Under the lock.
@@ -149,7 +86,7 @@ static bool hear_broker(struct link *link) {
         link->refused = 0;
         if (!link->welcomed) {
             link->welcomed = true;
-            tell_everything(link);
+            link_tell_everything(link);
         }
     } else if (is_message(&message, count, SOUND_VOLUME, sizeof message.volume)) {
         take_volume(link, &message.volume);
@@ -205,7 +142,7 @@ static void *keep_link(void *argument) {
             }
         } else if (polled[1].revents & POLLOUT) {
             pthread_mutex_lock(&link->lock);
-            tell_everything(link);
+            link_tell_everything(link);
             pthread_mutex_unlock(&link->lock);
         }
     }
@@ -270,7 +207,7 @@ static void stop_thread(struct link *link) {
     pthread_mutex_lock(&link->lock);
     link->stopping = true;
     pthread_mutex_unlock(&link->lock);
-    poke_thread(link);
+    link_poke_thread(link);
     pthread_join(link->thread, NULL);
 }
 
@@ -290,7 +227,7 @@ int link_open(struct link *link, const char *path, enum sound_direction directio
     pthread_condattr_destroy(&monotonic);
 
     link->hello = (struct sound_hello){
-        .header = header_of(SOUND_HELLO, sizeof link->hello),
+        .header = link_header(SOUND_HELLO, sizeof link->hello),
         .version = SOUND_ABI_VERSION,
         .direction = direction,
     };
@@ -318,94 +255,11 @@ int link_open(struct link *link, const char *path, enum sound_direction directio
 
 void link_close(struct link *link) {
     stop_thread(link);
-    struct sound_header farewell = header_of(SOUND_CLOSE, sizeof farewell);
-    send_message(link, &farewell, sizeof farewell, NULL, 0);
+    struct sound_header farewell = link_header(SOUND_CLOSE, sizeof farewell);
+    link_send(link, &farewell, sizeof farewell, NULL, 0);
     close_all(link);
 }
 
 void link_abandon(struct link *link) {
     close_all(link);
-}
-
-void link_configure(struct link *link, const struct sound_configure *configure, int ring) {
-    pthread_mutex_lock(&link->lock);
-    if (link->ring >= 0) close(link->ring);
-    link->ring = ring;
-    link->configure = *configure;
-    link->configure.header = header_of(SOUND_CONFIGURE, sizeof link->configure);
-    link->configured = true;
-    link->trigger = (struct sound_trigger){
-        .header = header_of(SOUND_TRIGGER, sizeof link->trigger),
-        .state = SOUND_STATE_SETUP,
-        .epoch = link->trigger.epoch,
-        .base = link->trigger.base,
-    };
-    tell_everything(link);
-    if (link->unsent) poke_thread(link);
-    pthread_mutex_unlock(&link->lock);
-}
-
-void link_sw_params(struct link *link, const struct sound_sw_params *sw) {
-    struct sound_sw_message message = {.header = header_of(SOUND_SW_PARAMS, sizeof message), .sw = *sw};
-    pthread_mutex_lock(&link->lock);
-    link->configure.sw = *sw;
-    if (link->configured) tell(link, &message, sizeof message);
-    pthread_mutex_unlock(&link->lock);
-}
-
-void link_trigger(struct link *link, enum sound_state state, uint32_t epoch, uint64_t base) {
-    pthread_mutex_lock(&link->lock);
-    link->trigger.state = state;
-    link->trigger.epoch = epoch;
-    link->trigger.base = base;
-    if (link->configured) tell(link, &link->trigger, sizeof link->trigger);
-    pthread_mutex_unlock(&link->lock);
-}
-
-void link_kick(struct link *link) {
-    struct sound_header message = header_of(SOUND_KICK, sizeof message);
-    pthread_mutex_lock(&link->lock);
-    tell(link, &message, sizeof message);
-    pthread_mutex_unlock(&link->lock);
-}
-
-void link_rewind(struct link *link, uint64_t position) {
-    struct sound_rewind message = {.header = header_of(SOUND_REWIND, sizeof message), .position = position};
-    pthread_mutex_lock(&link->lock);
-    tell(link, &message, sizeof message);
-    pthread_mutex_unlock(&link->lock);
-}
-
-void link_channels(struct link *link, const uint8_t positions[SOUND_MAX_CHANNELS]) {
-    struct sound_channels message = {.header = header_of(SOUND_CHANNELS, sizeof message)};
-    memcpy(message.positions, positions, SOUND_MAX_CHANNELS);
-    pthread_mutex_lock(&link->lock);
-    memcpy(link->configure.positions, positions, SOUND_MAX_CHANNELS);
-    if (link->configured) tell(link, &message, sizeof message);
-    pthread_mutex_unlock(&link->lock);
-}
-
-struct sound_welcome link_offer(struct link *link) {
-    pthread_mutex_lock(&link->lock);
-    struct sound_welcome welcome = link->welcome;
-    pthread_mutex_unlock(&link->lock);
-    return welcome;
-}
-
-void link_volume(struct link *link, struct sound_volume *volume) {
-    pthread_mutex_lock(&link->lock);
-    *volume = link->volume;
-    pthread_mutex_unlock(&link->lock);
-}
-
-void link_set_volume(struct link *link, const struct sound_volume *volume) {
-    pthread_mutex_lock(&link->lock);
-    link->volume = *volume;
-    link->volume.header = header_of(SOUND_VOLUME, sizeof link->volume);
-    link->volume_untold = true;
-    if (!link->unsent && !send_volume(link)) {
-        link->unsent = true;
-        poke_thread(link);
-    }
-    pthread_mutex_unlock(&link->lock);
 }

@@ -18,7 +18,8 @@ check_c() {
     local file
     while read -r file; do
         cc -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -O2 -c -o /dev/null \
-            -ISources/CLinux/include -ISources/SoundABI/include -ISources/PodInitABI/include "$file" || return 1
+            -ISources/CLinux/include -ISources/SoundABI/include -ISources/PodInitABI/include \
+            -ISources/DisplayABI/include -ISources/CVNC/include "$file" || return 1
     done < <(find Sources alsa-plugin Tests -name '*.c')
 }
 

@@ -14,18 +14,26 @@ packages=(
     # build
     gcc libc6-dev libstdc++-12-dev pkg-config git ca-certificates
     libasound2-dev libpulse-dev libsndfile1-dev libsamplerate0-dev libx11-dev
+    # the viewer: X, MIT-SHM, XVideo, keymaps, PNG; and the driver of the pods' X server
+    libxext-dev libxv-dev libxrender-dev libxrandr-dev libxfixes-dev libx11-xcb-dev libxcb-shm0-dev libxkbfile-dev
+    libpng-dev libvncserver-dev xserver-xorg-dev
     # what the Swift toolchain itself is linked with, where it was only unpacked
     libcurl4 libxml2 libsqlite3-0 libncurses6 zlib1g tzdata
     # pods: run, base file systems, the device, the network namespace
-    runc libseccomp2 mmdebstrap squashfs-tools e2fsprogs mount zstd iproute2 debian-archive-keyring
+    runc libseccomp2 mmdebstrap squashfs-tools e2fsprogs mount iproute2 slirp4netns debian-archive-keyring
+    # filters of a session's stream
+    zstd lz4 age
     # sound servers, players and peers of the demo, the tests and the benchmarks
     pulseaudio pulseaudio-utils pipewire pipewire-pulse wireplumber alsa-utils mpg123 libasound2-plugins
     # the programs of the sound matrix, and what its clients of libraries are compiled with
     mpv ffmpeg sox libsox-fmt-alsa vorbis-tools gstreamer1.0-tools gstreamer1.0-alsa gstreamer1.0-plugins-good
     jackd2 pipewire-bin g++
     libsdl2-dev libopenal-dev portaudio19-dev librtaudio-dev libjack-jackd2-dev
+    # X servers that stand for hosts' and pods', and programs that look at them and type
+    xvfb xserver-xorg-core x11-apps x11-utils x11-xkb-utils x11-xserver-utils xdotool xclip mesa-utils util-linux
+    libxcomposite-dev libxi-dev libxcb-present-dev
     # the disk that tests record, and pull out
-    libfuse3-dev
+    libfuse3-dev fuse3
     # reports and lint
     gnuplot-nox jq shellcheck
 )

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import DeviceStore
 internal import Glibc
+public import LinuxSystem
 public import SystemPackage
 
 /// `--device PATH`, and what stands in for it.
@@ -13,6 +14,9 @@ public struct DeviceOptions: ParsableArguments {
     public var device: String?
 
     public init() {}
+
+    /// Whether the caller said which device is meant.
+    public var isNamed: Bool { device != nil || Self.environment("MEDIAPOD_DEVICE") != nil }
 
     /// The device that is meant; throws with the choices there are.
     public func open() throws -> Device {
@@ -32,3 +36,6 @@ public struct DeviceOptions: ParsableArguments {
         getenv(name).map { String(cString: $0) }
     }
 }
+
+extension PodNetwork: ExpressibleByArgument {}
+extension ProcessorLevel: ExpressibleByArgument {}

@@ -1,5 +1,6 @@
 #include "CLinux.h"
 
+#include <sys/eventfd.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -67,4 +68,9 @@ uint64_t csys_monotonic_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int csys_event_counter(int non_blocking) {
+    int counter = eventfd(0, EFD_CLOEXEC | (non_blocking ? EFD_NONBLOCK : 0));
+    return counter < 0 ? -errno : counter;
 }

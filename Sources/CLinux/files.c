@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -21,6 +22,10 @@ int csys_open(const char *path, int flags, mode_t mode) {
     do fd = open(path, flags | O_CLOEXEC, mode);
     while (fd < 0 && errno == EINTR);
     return checked(fd);
+}
+
+int csys_memory_file(const char *name) {
+    return checked(memfd_create(name, MFD_CLOEXEC));
 }
 
 int csys_open_at(int folder, const char *name, int flags, mode_t mode) {

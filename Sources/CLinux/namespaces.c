@@ -2,13 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,39 +42,5 @@ int csys_user_namespace(uint32_t base, uint32_t count) {
     }
     kill(child, SIGKILL);
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
-    return result;
-}
-
-static int loopback_up(void) {
-    int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (socket_fd < 0) return -errno;
-    struct ifreq request = {.ifr_name = "lo"};
-    int result = 0;
-    if (ioctl(socket_fd, SIOCGIFFLAGS, &request) < 0) result = -errno;
-    request.ifr_flags |= IFF_UP;
-    if (result == 0 && ioctl(socket_fd, SIOCSIFFLAGS, &request) < 0) result = -errno;
-    close(socket_fd);
-    return result;
-}
-
-int csys_prepare_network(pid_t pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
-    int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (own < 0) return -errno;
-    int namespace = open(path, O_RDONLY | O_CLOEXEC);
-    int result = namespace < 0 || setns(namespace, CLONE_NEWNET) < 0 ? -errno : 0;
-    if (namespace >= 0) close(namespace);
-    if (result < 0) {
-        close(own);
-        return result;
-    }
-    // /proc/sys/net shows the namespace of the thread that reads it. Kernels without one of these do without it.
-    write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0\n");
-    write_file("/proc/sys/net/ipv4/ping_group_range", "0 2147483647\n");
-    result = loopback_up();
-    // Back to where this thread came from.
-    if (setns(own, CLONE_NEWNET) < 0 && result == 0) result = -errno;
-    close(own);
     return result;
 }

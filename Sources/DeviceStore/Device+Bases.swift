@@ -50,6 +50,24 @@ extension Device {
         try attempt("read", "base \(digest)") { () throws(Errno) in try Files.size(of: basePath(digest)) }
     }
 
+    /// The SHA-256 that a base's file has now.
+    public func digestOfBase(_ name: String, progress: (UInt64) -> Void = { _ in }) throws -> String {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        return try attempt("read", "base \(name)") { () throws(Errno) in
+            let file = try Files.openForReading(basePath(name))
+            var digest = StreamDigest()
+            var count: UInt64 = 0
+            while true {
+                let got = try Files.read(file, into: buffer)
+                if got == 0 { return digest.hexadecimal }
+                digest.update(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+                count += UInt64(got)
+                progress(count)
+            }
+        }
+    }
+
     /// A place in `bases/` to build in; those of builders that have died are removed.
     package func baseStaging() throws -> BaseStaging {
         // Between a new folder and its lock, and while looking for old ones, nobody else may.

@@ -6,6 +6,12 @@ protocol Document: Codable {
     /// The version this program writes, and the highest it reads.
     static var currentFormat: Int { get }
     var formatVersion: Int { get }
+    /// What is wrong with the file that it was read from, in words that follow the file's name; `nil` when nothing is.
+    func problem(in bytes: [UInt8]) -> String?
+}
+
+extension Document {
+    func problem(in bytes: [UInt8]) -> String? { nil }
 }
 
 /// As much of a document as every version of it has.
@@ -43,7 +49,9 @@ enum DocumentFile {
                     name, "\(file) has format \(version), this program reads up to \(Value.currentFormat)",
                     remedy: "use a newer mediapod")
             }
-            return try JSONText.decode(type, from: bytes)
+            let value = try JSONText.decode(type, from: bytes)
+            if let problem = value.problem(in: bytes) { throw Failure(name, "\(file) \(problem)") }
+            return value
         } catch let error as DecodingError {
             throw Failure(name, "\(file) \(JSONText.explain(error))")
         }

@@ -1,6 +1,13 @@
 public import FoundationEssentials
-internal import LinuxSystem
+public import LinuxSystem
 public import SoundControl
+
+/// A pod's network to the outside.
+public enum PodNetwork: String, Codable, Sendable, CaseIterable {
+    case none
+    /// Out through the host, by user-mode networking.
+    case user
+}
 
 /// `pod.json`: what a pod is made of, the same on every host.
 public struct PodConfiguration: Codable, Sendable, Equatable, Document {
@@ -20,6 +27,10 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
     public var soundPolicy: SoundPolicy
     /// `NAME=value`, for every program of the pod.
     public var environment: [String]
+    /// `nil` for a pod that was made before there was a choice, and has none.
+    public var network: PodNetwork?
+    /// What the pod's programs may use of a CPU, so that the session can go to older ones; `nil` for all of it.
+    public var cpuBaseline: ProcessorLevel?
     /// How many suspended sessions are kept to go back to; `nil` for `defaultKeep`.
     public var keep: Int?
 
@@ -33,7 +44,7 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
     public init(
         name: String, base: String, id: UUID = UUID(), createdAt: Date = Date(), uidBase: UInt32 = 100_000,
         uidCount: UInt32 = 65_536, hostname: String? = nil, soundPolicy: SoundPolicy = .portable,
-        environment: [String] = [], keep: Int? = nil
+        environment: [String] = [], network: PodNetwork = .user, cpuBaseline: ProcessorLevel? = nil, keep: Int? = nil
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -45,7 +56,14 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         self.hostname = hostname ?? name
         self.soundPolicy = soundPolicy
         self.environment = environment
+        self.network = network
+        self.cpuBaseline = cpuBaseline
         self.keep = keep
+    }
+
+    /// What every program of the pod is started with.
+    public var programEnvironment: [String] {
+        (cpuBaseline.map { ["GLIBC_TUNABLES=\($0.glibcTunable)"] } ?? []) + environment
     }
 
     /// Makes it that of another pod that goes on as this one: its programs' machine keeps its name.
@@ -61,6 +79,7 @@ public struct PodConfiguration: Codable, Sendable, Equatable, Document {
         case uidBase = "uid_base"
         case uidCount = "uid_count"
         case soundPolicy = "sound_policy"
-        case id, name, base, hostname, environment, keep
+        case cpuBaseline = "cpu_baseline"
+        case id, name, base, hostname, environment, network, keep
     }
 }

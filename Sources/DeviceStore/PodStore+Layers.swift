@@ -48,7 +48,8 @@ extension PodStore {
     public func requireLayers(_ layers: [Int]) throws {
         for number in layers {
             let layer = layerFolder(number)
-            guard try attempt("open", "layer \(number)", { () throws(Errno) in try Files.kind(of: layer) }) != nil else {
+            guard try attempt("open", "layer \(number)", { () throws(Errno) in try Files.kind(of: layer) }) != nil
+            else {
                 throw Failure(sentence: "its files are incomplete: layer \(number) is not on the device")
             }
             for place in [layer, layer.appending("upper"), layer.appending("work")] {

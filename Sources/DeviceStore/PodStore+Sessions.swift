@@ -59,10 +59,13 @@ extension PodStore {
         default: throw Failure(subject, "its folder is none")
         }
         // A FIFO would hold up whoever opens it.
-        let state = try attempt("open", subject) { () throws(Errno) in try Files.kind(of: stateFile(ofSession: number)) }
+        let state = try attempt("open", subject) { () throws(Errno) in try Files.kind(of: stateFile(ofSession: number))
+        }
         guard state == nil || state == .file else { throw Failure(subject, "state is no ordinary file") }
         let file = sessionFolder(number).appending("manifest.json")
-        let manifest = try DocumentFile.read(SessionManifest.self, file, name: subject)
+        var manifest = try DocumentFile.read(SessionManifest.self, file, name: subject)
+        // Of the file, not of the session.
+        manifest.checksum = nil
         guard manifest.number == number else {
             throw Failure(subject, "manifest.json is that of session \(manifest.number)")
         }

@@ -39,6 +39,14 @@ public struct PodStore: Sendable, Equatable {
         try DocumentFile.replace(folder.appending("pod.json"), with: configuration, name: "pod \(name)")
     }
 
+    /// Makes a network the pod's from now on; `nil` leaves it what it is.
+    public func keep(_ network: PodNetwork?) throws {
+        var configuration = try configuration()
+        guard let network, network != configuration.network else { return }
+        configuration.network = network
+        try save(configuration)
+    }
+
     /// Removes the pod with its files and sessions; its base stays, others may use it.
     ///
     /// The caller sees to it that the pod does not run. In effect from the first step on: a removal cut short is

@@ -4,7 +4,7 @@ public import SoundControl
 
 /// `manifest.json`: what a suspended session consists of, and what a host has to know before it takes it.
 public struct SessionManifest: Codable, Sendable, Equatable, Document {
-    static let currentFormat = 1
+    static let currentFormat = 2
 
     public private(set) var formatVersion: Int
     public var id: UUID
@@ -27,13 +27,29 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
     public var streamBytes: UInt64
     public var streamSHA256: String
     public var sound: SoundRecords
-    /// Files that its programs had mapped, by their paths in the pod: to be read ahead at a resume.
+    /// Files that its programs had mapped, by their paths in the pod: to be read ahead at a resume. In the stream only when
+    /// that is encrypted.
     public var mappedFiles: [String]?
+    /// Sessions of the same pod whose `state` this one's blocks lie in, too: one, or none for a full session.
+    public var requires: [Int] {
+        get { required ?? [] }
+        set { required = newValue }
+    }
+    private var required: [Int]?
+    /// SHA-256 of the file, with 64 zeros in this place; `nil` before format 2.
+    var checksum: String?
+    /// Whether it had an interface to the outside, to which sockets may be bound.
+    public var hasNetwork: Bool?
+    /// The CPUs that its programs were started on.
+    public var origins: [ProgramOrigin]?
+    /// The register sets that its threads had something in, as bits of XCR0.
+    public var registersInUse: UInt64?
 
     public init(
         number: Int, hostname: String, kernel: String, criuVersion: String, base: String, layers: [Int],
         filters: [String], imageBytes: UInt64, streamBytes: UInt64, streamSHA256: String, sound: SoundRecords,
-        mappedFiles: [String]? = nil, id: UUID = UUID(), createdAt: Date = Date()
+        mappedFiles: [String]? = nil, hasNetwork: Bool? = nil, origins: [ProgramOrigin]? = nil,
+        registersInUse: UInt64? = nil, requires: [Int] = [], id: UUID = UUID(), createdAt: Date = Date()
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -50,6 +66,10 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         self.streamSHA256 = streamSHA256
         self.sound = sound
         self.mappedFiles = mappedFiles
+        required = requires
+        self.hasNetwork = hasNetwork
+        self.origins = origins
+        self.registersInUse = registersInUse
     }
 
     enum CodingKeys: String, CodingKey {
@@ -60,6 +80,9 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         case streamBytes = "stream_bytes"
         case streamSHA256 = "stream_sha256"
         case mappedFiles = "mapped_files"
-        case id, number, hostname, kernel, base, layers, filters, sound
+        case required = "requires"
+        case hasNetwork = "has_network"
+        case registersInUse = "registers_in_use"
+        case id, number, hostname, kernel, base, layers, filters, sound, origins, checksum
     }
 }

@@ -50,7 +50,7 @@ public final class SessionWriter: Sendable {
 
     package func commit(_ manifest: SessionManifest, after: (Step) throws -> Void) throws {
         precondition(manifest.number == number)
-        let bytes = try JSONText.encode(manifest)
+        let bytes = try manifest.encoded()
         let previous = try pod.currentSessionNumber()
         do {
             try after(.began)

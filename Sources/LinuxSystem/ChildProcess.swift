@@ -11,6 +11,11 @@ public struct Command: Sendable {
     public var arguments: [String]
     /// `NAME=value`; `nil` for this process's own.
     public var environment: [String]?
+    /// What it is told where it asks for a passphrase: at a terminal of its own, the only place that nobody else sees.
+    /// It may ask twice.
+    public var passphrase: Secret?
+    /// An open file that it gets as number 3.
+    public var file: SharedDescriptor?
 
     public init(_ program: String, _ arguments: [String], name: String? = nil, environment: [String]? = nil) {
         self.program = program
@@ -43,12 +48,15 @@ public final class ChildProcess {
     public let pidfd: OwnedDescriptor
     /// `nil` as long as it has not been reaped.
     public private(set) var status: ExitStatus?
+    /// The other end of its terminal, open as long as it may ask.
+    private let terminal: PassphraseTerminal?
 
     /// Starts it. Throws `Failure` ("cannot start zstd: no such file or directory").
     ///
     /// - Parameters:
     ///   - input, output, error: descriptors for the three standard ones; they stay the caller's.
-    ///   - keeping: one more that the program gets, as number 3: a lock that it shall hold as long as it runs.
+    ///   - keeping: one more that the program gets, as number 3, unless it has a file of its own there: a lock that it
+    ///     shall hold as long as it runs.
     public init(_ command: Command, input: Int32, output: Int32, error: Int32, keeping kept: Int32 = -1)
         throws(Failure)
     {
@@ -57,13 +65,19 @@ public final class ChildProcess {
         defer {
             for pointer in arguments + (environment ?? []) { free(pointer) }
         }
+        let kept = command.file?.descriptor.number ?? kept
+        let terminal = try command.passphrase.map { secret throws(Failure) in
+            try attempt("start", command.name) { () throws(Errno) in try PassphraseTerminal(telling: secret) }
+        }
         let result = arguments.withUnsafeBufferPointer { arguments in
             guard let environment else {
                 return csys_spawn(
-                    command.program, arguments.baseAddress, csys_environment(), input, output, error, kept)
+                    command.program, arguments.baseAddress, csys_environment(), input, output, error, kept,
+                    terminal?.name)
             }
             return environment.withUnsafeBufferPointer {
-                csys_spawn(command.program, arguments.baseAddress, $0.baseAddress, input, output, error, kept)
+                csys_spawn(
+                    command.program, arguments.baseAddress, $0.baseAddress, input, output, error, kept, terminal?.name)
             }
         }
         guard result >= 0 else {
@@ -82,6 +96,7 @@ public final class ChildProcess {
         self.command = command
         pid = result
         pidfd = OwnedDescriptor(adopting: watched)
+        self.terminal = terminal
     }
 
     deinit {

@@ -16,6 +16,27 @@ extension Files {
             adopting: try check(csys_open(path.string, O_WRONLY | O_CREAT | O_TRUNC, permissions.rawValue)))
     }
 
+    /// The first bytes of a file, as many as there are.
+    public static func head(of path: FilePath, count: Int) throws(Errno) -> [UInt8] {
+        let file = try openForReading(path)
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(Errno) in try read(file, into: buffer) }
+        }
+        return Array(bytes.prefix(try got.get()))
+    }
+
+    /// A file that is there, its content kept.
+    public static func openForChanging(_ path: FilePath) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(adopting: try check(csys_open(path.string, O_RDWR, 0)))
+    }
+
+    /// An empty file that is nowhere but in memory, and seen by nobody but who is given it. The corresponding C function is
+    /// `memfd_create`.
+    public static func memory(_ name: String) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(adopting: try check(csys_memory_file(name)))
+    }
+
     /// The next bytes into `buffer`, and how many; 0 at the end.
     public static func read(_ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer)
         throws(Errno) -> Int

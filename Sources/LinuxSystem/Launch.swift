@@ -42,7 +42,51 @@ public struct Launch: Sendable {
     }
 
     public func start() throws(Failure) -> LaunchedProcess {
-        let pid = try attempt("start", executable.string) { () throws(Errno) in
+        let pid = try withArguments { arguments, environment, given throws(Errno) in
+            try check(
+                csys_launch(executable.string, arguments, environment, given, given.count, newSession ? 1 : 0))
+        }
+        return LaunchedProcess(pid: pid)
+    }
+
+    /// Starts it in a session of its own as the root of a user namespace, who is nobody on this host and may do nothing
+    /// there but use its network.
+    ///
+    /// - Parameters:
+    ///   - isolated: without even the host's network.
+    ///   - record: writes down that the process is there, before it does anything; when this process ends meanwhile, or
+    ///     `record` throws, the other never begins.
+    public func start(
+        inUserNamespace namespace: borrowing OwnedDescriptor, isolated: Bool,
+        record: (LaunchedProcess) throws -> Void
+    ) throws -> LaunchedProcess {
+        var gate: Int32 = -1
+        let pid = try withArguments { arguments, environment, given throws(Errno) in
+            try check(
+                csys_launch_in_user_namespace(
+                    executable.string, arguments, environment, given, given.count, namespace.number,
+                    isolated ? 1 : 0, &gate))
+        }
+        let process = LaunchedProcess(pid: pid)
+        let word = OwnedDescriptor(adopting: gate)
+        do {
+            try record(process)
+        } catch {
+            _ = consume word
+            _ = process.wait()
+            throw error
+        }
+        var byte: UInt8 = 1
+        write(word.number, &byte, 1)
+        return process
+    }
+
+    private func withArguments(
+        _ body: (
+            UnsafePointer<UnsafeMutablePointer<CChar>?>, UnsafePointer<UnsafeMutablePointer<CChar>?>, [csys_descriptor]
+        ) throws(Errno) -> Int32
+    ) throws(Failure) -> Int32 {
+        try attempt("start", executable.string) { () throws(Errno) in
             let null = OwnedDescriptor(adopting: try check(csys_open("/dev/null", O_RDWR, 0)))
             var given = descriptors.map { csys_descriptor(source: $0.source, target: $0.target) }
             for number in Int32(0)...2 where !descriptors.contains(where: { $0.target == number }) {
@@ -50,13 +94,10 @@ public struct Launch: Sendable {
             }
             return try withCStrings([executable.string] + arguments) { arguments throws(Errno) in
                 try withCStrings(environment) { environment throws(Errno) in
-                    try check(
-                        csys_launch(
-                            executable.string, arguments, environment, given, given.count, newSession ? 1 : 0))
+                    try body(arguments, environment, given)
                 }
             }
         }
-        return LaunchedProcess(pid: pid)
     }
 }
 

@@ -32,6 +32,13 @@ public enum Mounts {
         public var description: String { "\(stage): \(error)" + (message.isEmpty ? "" : " (\(message))") }
     }
 
+    /// Whether the kernel has a file system of that type, or can load it.
+    public static func knows(_ type: String) -> Bool {
+        let result = csys_fs_open(type)
+        if result >= 0 { close(result) }
+        return result != -ENODEV
+    }
+
     /// Mounts the squashfs file `image` at `mountPoint`, read-only, its owners shifted by `map`.
     public static func squashfs(image: FilePath, at mountPoint: FilePath, map: borrowing OwnedDescriptor)
         throws(Problem)

@@ -20,15 +20,6 @@ public struct Pipeline {
     public var keeping: Int32 = -1
     /// Called with each line that a program writes to its standard error.
     public var onErrorLine: ((String) -> Void)?
-    /// Called about ten times a second with the bytes that the first program has written and the last has read so
-    /// far, as the kernel counts them.
-    public var onProgress: ((Progress) -> Void)?
-
-    public struct Progress: Sendable {
-        public var writtenByFirst: UInt64
-        public var readByLast: UInt64
-    }
-
     public init(_ commands: [Command], stallLimit: Int? = nil) {
         precondition(!commands.isEmpty)
         self.commands = commands
@@ -41,9 +32,14 @@ public struct Pipeline {
     /// - Parameters:
     ///   - source: without it, the first program's standard input is empty.
     ///   - sink: without it, the last program's standard output goes nowhere.
-    public func run(source: Source? = nil, sink: Sink? = nil) throws {
-        let run = try PipelineRun(self, source: source, sink: sink)
-        try run.loop()
+    ///   - tick: called about ten times a second.
+    public func run(source: Source? = nil, sink: Sink? = nil, tick: () -> Void = {}) throws {
+        try start(feeding: source != nil, collecting: sink != nil).finish(source: source, sink: sink, tick: tick)
+    }
+
+    /// Starts the programs, which wait for their input; they end with the value that is returned.
+    public func start(feeding: Bool, collecting: Bool) throws -> PipelineRun {
+        try PipelineRun(self, feeding: feeding, collecting: collecting)
     }
 
     /// Runs one program and gives its standard output; throws beyond `limit` bytes.

@@ -2,11 +2,12 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// One run of a `Pipeline`: its programs, its descriptors, and the loop that waits for all of them.
-final class PipelineRun {
+/// One run of a `Pipeline`: its programs, which have been started, its descriptors, and the loop that waits for all of
+/// them. The programs end with it.
+public final class PipelineRun {
     private let pipeline: Pipeline
-    private let source: Pipeline.Source?
-    private let sink: Pipeline.Sink?
+    private var source: Pipeline.Source?
+    private var sink: Pipeline.Sink?
     private var stages: [PipelineStage] = []
     /// Our end of the first program's input and of the last one's output; `nil` once there is no more.
     private var input: OwnedDescriptor?
@@ -18,12 +19,10 @@ final class PipelineRun {
     private var lastMove: SuspendingClock.Instant
     private var lastCount: UInt64 = 0
 
-    init(_ pipeline: Pipeline, source: Pipeline.Source?, sink: Pipeline.Sink?) throws {
+    init(_ pipeline: Pipeline, feeding: Bool, collecting: Bool) throws {
         self.pipeline = pipeline
-        self.source = source
-        self.sink = sink
         lastMove = clock.now
-        try start()
+        try start(feeding, collecting)
     }
 
     deinit {
@@ -33,10 +32,10 @@ final class PipelineRun {
         buffer.deallocate()
     }
 
-    private func start() throws {
+    private func start(_ feeding: Bool, _ collecting: Bool) throws {
         let null = OwnedDescriptor(adopting: try check(csys_open("/dev/null", O_RDWR, 0)))
         var upstream: OwnedDescriptor? = nil
-        if source != nil {
+        if feeding {
             var pipe = try Pipe(capacity: Pipeline.pipeCapacity)
             try pipe.write?.setNonBlocking(true)
             input = pipe.write.take()
@@ -47,7 +46,7 @@ final class PipelineRun {
             try errors.read?.setNonBlocking(true)
             var downstream: OwnedDescriptor? = nil
             var next: OwnedDescriptor? = nil
-            if index < pipeline.commands.count - 1 || sink != nil {
+            if index < pipeline.commands.count - 1 || collecting {
                 var pipe = try Pipe(capacity: Pipeline.pipeCapacity)
                 downstream = pipe.write.take()
                 next = pipe.read.take()
@@ -66,8 +65,37 @@ final class PipelineRun {
 
     // MARK: - The loop
 
-    func loop() throws {
-        var lastReport = clock.now
+    /// Throws for a program that has ended by now.
+    public func requireAlive() throws {
+        for stage in stages { stage.readErrors(pipeline.onErrorLine) }
+        try judge()
+    }
+
+    /// Waits, before there is any input, until the last program writes the first bytes of its output: for programs that
+    /// take their time to begin.
+    public func waitForOutput() throws {
+        lastMove = clock.now
+        while let number = output.number {
+            var polled = [pollfd(fd: number, events: Int16(POLLIN), revents: 0)]
+            polled += stages.map { pollfd(fd: $0.process.pidfd.number, events: Int16(POLLIN), revents: 0) }
+            let count = try retrying { poll(&polled, UInt(polled.count), 1000) }
+            if polled[0].revents != 0 { return }
+            if count == 0 { try checkForStall() }
+            try requireAlive()
+        }
+    }
+
+    /// Runs to the end.
+    ///
+    /// - Parameter tick: called about ten times a second.
+    public func finish(
+        source: Pipeline.Source? = nil, sink: Pipeline.Sink? = nil, tick: () -> Void = {}
+    ) throws {
+        precondition((source != nil) == (input != nil) && (sink != nil) == (output != nil), "as it was started")
+        self.source = source
+        self.sink = sink
+        lastMove = clock.now
+        var lastTick = clock.now
         while input != nil || output != nil || stages.contains(where: { !$0.isOver }) {
             try fill()
             if try !wait() { try checkForStall() }
@@ -75,9 +103,9 @@ final class PipelineRun {
             try drain()
             try push()
             try judge()
-            if let report = pipeline.onProgress, clock.now - lastReport >= .milliseconds(100) {
-                lastReport = clock.now
-                report(progress())
+            if clock.now - lastTick >= .milliseconds(100) {
+                lastTick = clock.now
+                tick()
             }
         }
     }
@@ -197,12 +225,6 @@ final class PipelineRun {
         guard let culprit else { return }
         throw Failure(
             sentence: "\(culprit.process.command.name) has made no progress for \(limit) s\(culprit.lastWords)")
-    }
-
-    private func progress() -> Pipeline.Progress {
-        Pipeline.Progress(
-            writtenByFirst: stages.first?.bytesMoved().written ?? 0,
-            readByLast: stages.last?.bytesMoved().read ?? 0)
     }
 }
 

@@ -18,9 +18,10 @@ final class PipelineStage {
 
     /// Of a longer line of errors only the beginning is kept. Bytes.
     private static let longestLine = 4096
-    /// What tar says after it has said what is wrong.
+    /// What tar and age say after they have said what is wrong.
     private static let empty = [
-        "Exiting with failure status due to previous errors", "Error is not recoverable: exiting now",
+        "Exiting with failure status due to previous errors", "Error is not recoverable: exiting now", "age: hint: ",
+        "age: report unexpected or unhelpful errors",
     ]
 
     init(_ process: ChildProcess, input: consuming OwnedDescriptor?, errors: consuming OwnedDescriptor?) {
@@ -93,7 +94,7 @@ final class PipelineStage {
         if line.contains(where: { $0 > UInt8(ascii: " ") }) {
             let text = String(decoding: line, as: UTF8.self)
             onLine?(text)
-            if lastLine.isEmpty || !Self.empty.contains(where: text.hasSuffix) { lastLine = text }
+            if lastLine.isEmpty || !Self.empty.contains(where: text.contains) { lastLine = text }
         }
         line = []
     }

@@ -72,6 +72,9 @@ public struct ProcessStatus: Sendable {
     /// Pages.
     public var residentPages: UInt64
 
+    /// Address of the bottom of the stack; 0 to those who may not trace the process.
+    public var stackStart: UInt64
+
     /// Of a zombie: how it ended. As wait(2) has it; 0 to those who may not trace the process.
     public var waitStatus: Int32
 
@@ -98,6 +101,7 @@ public struct ProcessStatus: Sendable {
         startTime = start
         cpuTicks = user &+ system
         residentPages = resident
+        stackStart = fields.count > 25 ? UInt64(fields[25]) ?? 0 : 0
         waitStatus = fields.count > 49 ? Int32(fields[49]) ?? 0 : 0
     }
 }

@@ -15,13 +15,11 @@ public enum Wait {
         }
     }
 
-    /// Which of two descriptors (the second may be -1, none) poll readable, once one does or the time is over.
-    public static func first(of first: Int32, _ second: Int32, milliseconds: Int) -> (first: Bool, second: Bool) {
-        var entries = [
-            pollfd(fd: first, events: Int16(POLLIN), revents: 0), pollfd(fd: second, events: Int16(POLLIN), revents: 0),
-        ]
-        _ = poll(&entries, 2, Int32(clamping: milliseconds))
-        return (entries[0].revents != 0, entries[1].revents != 0)
+    /// Which of the descriptors poll readable, once one does or the time is over; in their order.
+    public static func first(of descriptors: [Int32], milliseconds: Int) -> [Bool] {
+        var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        _ = poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
+        return entries.map { $0.revents != 0 }
     }
 
     /// Asks every millisecond, later every 10, until `condition` holds; false when it does not within the time.

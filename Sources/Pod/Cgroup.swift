@@ -166,3 +166,10 @@ public struct Cgroup: Sendable {
         return UInt64(text.filter(\.isNumber))
     }
 }
+
+extension ProgramStart {
+    /// Those of all processes of a pod.
+    public static func all(in cgroup: Cgroup) -> Set<ProgramStart> {
+        Set(cgroup.processes.compactMap { ProgramStart(of: $0) })
+    }
+}

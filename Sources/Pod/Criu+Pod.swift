@@ -55,7 +55,9 @@ extension Criu {
 
         /// Restores the pod, the log into `restore.log`; its first process becomes this process's child, its programs
         /// run. CRIU is waited for when this value goes.
-        public func perform(from folders: Folders) throws -> ProcessIdentity {
+        ///
+        /// - Parameter network: where the pod's interface leads; `nil` for a pod that has none.
+        public func perform(from folders: Folders, network: UserNetwork.Reach?) throws -> ProcessIdentity {
             let images = try Criu.open(folders.images)
             let work = try Criu.open(folders.work)
             var options = Criu.options(folder, images, work, log: "restore.log")
@@ -64,10 +66,20 @@ extension Criu {
             cgroupRoot.text(folder.cgroupPath, 2)
             options.message(cgroupRoot, Option.cgroupRoot)
             for mount in ExternalMount.all(on: folder) { options.text(mount.whenRestored, Option.external) }
-            let pid = try service.perform(CriuRequest(kind: .restore, options: options)) { pid in
-                // The namespace is new and empty: CRIU was told to leave it so.
-                try attempt("prepare", "the pod's network") { () throws(Errno) in
-                    try Namespaces.prepareNetwork(of: pid)
+            var way: UserNetwork.Start?
+            let pid = try service.perform(CriuRequest(kind: .restore, options: options)) { moment throws in
+                switch moment {
+                case .namespacesMade(let pid):
+                    // The network's is empty, CRIU was told to leave it so; sockets are bound in it next.
+                    guard let network else {
+                        return try attempt("prepare", "the pod's network") { () throws(Errno) in
+                            try NetworkNamespace.prepare(of: pid)
+                        }
+                    }
+                    way = try UserNetwork.start(for: pid, in: folder, reaching: network)
+                case .restored:
+                    // Connections are about to be let go, and tell their peers so: somebody has to hear it.
+                    try way?.wait()
                 }
             }
             guard let pid, let identity = ProcessIdentity(of: pid) else {

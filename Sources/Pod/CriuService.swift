@@ -36,9 +36,16 @@ struct CriuService: ~Copyable {
         _ = process.wait()
     }
 
-    /// Sends the request and waits for CRIU to say that it is done; `prepare` is called when a restored pod's namespaces
-    /// are there and its processes not yet, with the first process. Gives the first process of a restored pod.
-    func perform(_ request: CriuRequest, prepare: (Int32) throws -> Void = { _ in }) throws -> Int32? {
+    /// Where a restore waits for us.
+    enum Moment {
+        /// The first process is there with its namespaces, and nothing else of it.
+        case namespacesMade(Int32)
+        /// All is there, and about to run.
+        case restored
+    }
+
+    /// Sends the request and waits for CRIU to say that it is done. Gives the first process of a restored pod.
+    func perform(_ request: CriuRequest, at moment: (Moment) throws -> Void = { _ in }) throws -> Int32? {
         try send(request)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
         defer { buffer.deallocate() }
@@ -51,7 +58,8 @@ struct CriuService: ~Copyable {
                 case .done(let pid): return pid
                 case .failed(let reason): throw Criu.Problem(description: reason ?? "CRIU failed and did not say why")
                 case .notification(let script, let pid):
-                    if script == "setup-namespaces", let pid { try prepare(pid) }
+                    if script == "setup-namespaces", let pid { try moment(.namespacesMade(pid)) }
+                    if script == "post-restore" { try moment(.restored) }
                     try send(CriuRequest(kind: .notify))
                 case nil: throw Criu.Problem(description: "CRIU's answer makes no sense; is it of another version?")
                 }

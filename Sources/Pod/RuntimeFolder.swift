@@ -37,6 +37,9 @@ public struct PodFolder: Sendable, Hashable {
     public var brokerMemory: FilePath { host.appending("broker-memory.json") }
     public var soundRecords: FilePath { host.appending("sound.json") }
     public var supervisorLog: FilePath { path.appending("supervisor.log") }
+    /// The process at the other end of the pod's network interface, a ProcessIdentity.
+    public var networkProcess: FilePath { path.appending("network.json") }
+    public var networkLog: FilePath { path.appending("network.log") }
     public var runcLog: FilePath { path.appending("runc.log") }
     /// OCI bundle.
     public var bundle: FilePath { path.appending("bundle") }

@@ -101,9 +101,8 @@ public struct BaseBuilder {
     private func run(_ staging: BaseStaging, _ commands: [Command]) throws {
         var pipeline = Pipeline(commands)
         pipeline.keeping = staging.lockDescriptor
-        pipeline.onProgress = { _ in progress(nil) }
         do {
-            try pipeline.run()
+            try pipeline.run(tick: { progress(nil) })
         } catch let failure as Failure {
             throw failure.description.contains("No space left on device") ? device.full : failure
         }

@@ -17,6 +17,9 @@ struct BaseTree {
     /// Debian's group of the sound devices (base-passwd).
     private static let audioID = 29
 
+    /// Where slirp4netns, in a pod that has a network, passes what is asked on to the host's resolver of the time.
+    private static let resolver = "10.0.2.3"
+
     func complete() throws {
         for (folder, mode) in [("run", 0o755), ("proc", 0o555), ("sys", 0o555), ("dev", 0o755), ("tmp", 0o1777)] {
             try make(folder, mode: CModeT(mode))
@@ -25,12 +28,13 @@ struct BaseTree {
         try requireFolder("etc")
         try addUser()
         try write("etc/hosts", ifMissing: "127.0.0.1\tlocalhost\n::1\tlocalhost\n")
+        // Whatever it was, it was another machine's. A pod's own is the same on every host.
+        try put("nameserver \(Self.resolver)\n", at: "etc/resolv.conf")
     }
 
     /// What mmdebstrap copied from this host.
     func forgetHost() throws {
         try Files.remove(root.appending("etc/hostname"))
-        try Files.replace(root.appending("etc/resolv.conf"), with: [])
     }
 
     /// Writes a file that everybody may read, in folders that are made where they are missing.

@@ -43,14 +43,13 @@ struct Debian {
             Command("unshare", arguments, name: "mmdebstrap", environment: BaseEnvironment.current.variables)
         ])
         pipeline.keeping = staging.lockDescriptor
-        pipeline.onProgress = { _ in progress(nil) }
         pipeline.onErrorLine = { line in
             if let stage = Self.stage(of: line) { progress(stage) }
             // Of a flood of messages the first ones tell.
             if Self.isError(line), errors.count < 100 { errors.append(line) }
         }
         do {
-            try pipeline.run()
+            try pipeline.run(tick: { progress(nil) })
         } catch let failure as Failure {
             throw explain(failure, errors, device: staging.device)
         }

@@ -21,7 +21,7 @@ public struct ProgramOptions: Sendable {
 
     func command(_ configuration: PodConfiguration) -> InitCommand {
         var command = InitCommand(arguments)
-        var variables = [PodSpec.searchPath, "LANG=C.UTF-8"] + configuration.environment
+        var variables = [PodSpec.searchPath, "LANG=C.UTF-8"] + configuration.programEnvironment
         if wantsTerminal {
             let name = getenv("TERM").map { String(cString: $0) } ?? "xterm"
             variables.append("TERM=\(name)")

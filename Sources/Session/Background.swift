@@ -18,6 +18,17 @@ final class Background<Value: Sendable>: Sendable {
 
     deinit { thread.wait() }
 
+    /// Waits until `condition` holds or it is done; throws what came of it when that is an error.
+    func wait(until condition: () -> Bool) throws {
+        while !condition() {
+            if let result = outcome.result.withLock({ $0 }) {
+                _ = try result.get()
+                return
+            }
+            _ = Wait.until(milliseconds: 50) { condition() || outcome.result.withLock { $0 != nil } }
+        }
+    }
+
     /// What came of it.
     ///
     /// - Parameter meanwhile: called some twenty times a second as long as it takes.

@@ -37,8 +37,11 @@ enum Broker {
 
     /// Starts one; its folders are made when they are not there. After a broker's death another one knows what was said to
     /// that one.
+    ///
+    /// - Parameter writingDown: makes it known to whoever has to end it; it does nothing before.
     static func start(
-        _ state: RuntimeState, in folder: PodFolder, records: SoundRecords?, afterDeath: Bool = false
+        _ state: RuntimeState, in folder: PodFolder, records: SoundRecords?, afterDeath: Bool = false,
+        writingDown: (ProcessIdentity) throws -> Void
     ) throws -> Start {
         let program = try program()
         let choice = state.sound
@@ -51,7 +54,7 @@ enum Broker {
         }
         var arguments = [
             "broker", "--guest", folder.guest.string, "--control", folder.brokerControl.string,
-            "--sound", choice.specification, "--policy", state.soundPolicy.rawValue, "--ready-fd", "3",
+            "--sound", choice.specification, "--policy", state.soundPolicy.rawValue, "--ready-fd", "3", "--go-fd", "4",
             "--user", "\(choice.userID):\(choice.groupID)", "--name", "MediaPod \(folder.name)",
             "--memory", folder.brokerMemory.string,
         ]
@@ -65,14 +68,20 @@ enum Broker {
             arguments += ["--records", folder.soundRecords.string]
         }
         let ready = try PipeEnds()
+        let go = try PipeEnds()
         var launch = Launch(program, arguments, environment: Launch.plainEnvironment + choice.environment)
         launch.give(log.number, as: 2)
         launch.give(ready.write.number, as: 3)
+        launch.give(go.read.number, as: 4)
         let pid = try launch.start().pid
         // Not reaped before: it is there, if only as a zombie.
         guard let identity = ProcessIdentity(of: pid) else {
             throw Failure("the pod's sound", "the broker did not start", remedy: "see \(folder.brokerLog.string)")
         }
+        // Killed before this, we leave a broker that nobody knows of: it ends by itself.
+        try writingDown(identity)
+        let told = go.closingRead()
+        _ = "\n".withCString { write(told.number, $0, 1) }
         return Start(process: identity, ready: ready.closingWrite())
     }
 
@@ -89,15 +98,4 @@ enum Broker {
         }
         return program
     }
-}
-
-/// This program's own file.
-enum Executable {
-    static let path: FilePath = {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        return FilePath(String(decoding: buffer[..<max(count, 0)], as: UTF8.self))
-    }()
-
-    static var folder: FilePath { path.removingLastComponent() }
 }

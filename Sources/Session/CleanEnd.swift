@@ -1,5 +1,6 @@
 internal import DeviceStore
 internal import LinuxSystem
+internal import Pod
 
 /// The end of a pod that was not suspended.
 enum CleanEnd {
@@ -21,7 +22,7 @@ enum CleanEnd {
     @discardableResult
     static func record(_ pod: inout PodRuntime, status: ExitStatus?, supervisor: Bool = true) throws -> Outcome {
         guard var state = pod.state else { return .recorded }
-        try Teardown.run(pod, supervisor: supervisor)
+        try Teardown.run(pod, supervisor: supervisor, connections: .finished)
         var isOrderly = false
         if case .exited(let code)? = status {
             isOrderly = true

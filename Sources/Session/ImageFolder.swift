@@ -3,7 +3,8 @@ internal import LinuxSystem
 internal import Pod
 internal import SystemPackage
 
-/// CRIU's images on this host: a tmpfs of their own, which is there only while a session is suspended or resumed.
+/// CRIU's images on this host, in a tmpfs of their own: they are there only while a session is suspended or resumed. While
+/// it runs, `blocks` is there, what its next suspend compares with.
 ///
 /// CRIU opens the images as the pod's root, so `dump` can be read by all; nobody but root gets through the tmpfs's own
 /// root folder.
@@ -14,14 +15,18 @@ struct ImageFolder {
     /// CRIU's logs.
     var work: FilePath { folder.images.appending("work") }
     var forCriu: Criu.Folders { Criu.Folders(images: dump, work: work) }
+    /// The member of that name of the full session that this one was resumed from; not there when there is none.
+    var blocks: FilePath { folder.images.appending("blocks") }
     var dumpLog: FilePath { work.appending("dump.log") }
     var restoreLog: FilePath { work.appending("restore.log") }
 
     func mount() throws(Failure) {
         do {
-            try Files.ensureFolder(folder.images, mode: 0o700)
-            // Half the memory is tmpfs's default, and a pod may be larger: the kernel's own limits hold.
-            try Mounts.tmpfs(at: folder.images, options: "mode=0700,size=100%")
+            if try Files.kind(of: blocks) == nil {
+                try Files.ensureFolder(folder.images, mode: 0o700)
+                // Half the memory is tmpfs's default, and a pod may be larger: the kernel's own limits hold.
+                try Mounts.tmpfs(at: folder.images, options: "mode=0700,size=100%")
+            }
             try Files.ensureFolder(dump, mode: 0o755)
             try Files.ensureFolder(work, mode: 0o700)
         } catch let problem as Mounts.Problem {
@@ -33,7 +38,16 @@ struct ImageFolder {
         }
     }
 
-    func unmount() {
+    /// The images go, `blocks` stays.
+    func clear() {
+        if (try? Files.kind(of: blocks)) == .file {
+            for folder in [dump, work] { try? Files.removeTree(folder) }
+        } else {
+            unmount()
+        }
+    }
+
+    private func unmount() {
         try? Mounts.detach(folder.images)
         rmdir(folder.images.string)
     }

@@ -52,7 +52,9 @@ final class LayerCopy: LayerVisitor {
     }
 
     /// Holes stay holes: a pod may have made a file far larger than any disk.
-    private func copy(_ source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor, size: off_t) throws(Errno) {
+    private func copy(_ source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor, size: off_t)
+        throws(Errno)
+    {
         let (input, output) = (source.number, target.number)
         try retrying { ftruncate(output, size) }
         var end: off_t = 0
@@ -101,7 +103,8 @@ final class LayerCopy: LayerVisitor {
             switch byte {
             case UInt8(ascii: "\\"): text += Array("\\\\".utf8)
             case 0x20..<0x7f, 0x80...: text.append(byte)
-            default: text += Array("\\x".utf8) + Array((byte < 16 ? "0" : "").utf8) + Array(String(byte, radix: 16).utf8)
+            default:
+                text += Array("\\x".utf8) + Array((byte < 16 ? "0" : "").utf8) + Array(String(byte, radix: 16).utf8)
             }
         }
         return String(decoding: text, as: UTF8.self) + "\n"

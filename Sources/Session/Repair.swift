@@ -52,7 +52,7 @@ enum Repair {
             (try? pod.store.syncCurrentSession()) != nil
         {
             // It is not only in the kernel's memory: what runs may go.
-            try Teardown.run(pod)
+            try Teardown.run(pod, connections: .reset)
             try pod.forget()
             return
         }
@@ -91,7 +91,7 @@ enum Repair {
 /// Undoes what a suspend did to a running pod before its commit.
 enum Thaw {
     static func run(_ folder: PodFolder, _ state: RuntimeState) {
-        ImageFolder(folder: folder).unmount()
+        ImageFolder(folder: folder).clear()
         if let broker = state.broker, broker.isAlive {
             _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
         }

@@ -1,4 +1,6 @@
+public import DeviceStore
 public import LinuxSystem
+public import Pod
 public import SoundControl
 internal import SystemPackage
 
@@ -28,8 +30,16 @@ public struct RuntimeState: Codable, Sendable {
     public var newLayer: Int?
     public var sound: SoundChoice
     public var soundPolicy: SoundPolicy
+    /// Where the pod's interface leads; `nil` when it has none but its loopback.
+    public var network: UserNetwork.Reach?
+    /// The CPUs that the programs were started on that were resumed here.
+    public var origins: [ProgramOrigin]?
     /// The session that a suspend under way writes.
     public var writingSession: Int?
+    /// The filters that its session came through, as they were asked for: its next one goes through the same.
+    public var filters: [String]?
+    /// The full session that `blocks` belongs to.
+    public var fullSession: FullSessionState?
     public var initProcess: ProcessIdentity?
     public var supervisor: ProcessIdentity?
     public var broker: ProcessIdentity?
@@ -44,14 +54,32 @@ public struct RuntimeState: Codable, Sendable {
         case newLayer = "new_layer"
         case soundPolicy = "sound_policy"
         case writingSession = "writing_session"
+        case fullSession = "full_session"
         case initProcess = "init"
         case exitCode = "exit_code"
-        case phase, device, layers, sound, supervisor, broker
+        case phase, device, layers, sound, network, origins, supervisor, broker, filters
     }
 
     /// The kernel's own id of this boot.
     public static var currentBootID: String {
         ((try? Files.text("/proc/sys/kernel/random/boot_id")) ?? "").filter { !$0.isNewline }
+    }
+}
+
+/// A full session that the next one may be compared with.
+public struct FullSessionState: Codable, Sendable, Equatable {
+    public var number: Int
+    /// Of its stream: another session may have come to have the number.
+    public var streamSHA256: String
+
+    init(_ manifest: SessionManifest) {
+        number = manifest.number
+        streamSHA256 = manifest.streamSHA256
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case streamSHA256 = "stream_sha256"
+        case number
     }
 }
 

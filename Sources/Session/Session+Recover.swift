@@ -37,7 +37,8 @@ extension Session {
         }
         guard all.count == 1 else {
             throw Failure(
-                sentence: "pod \(store.name) has \(all.count) layers to recover", remedy: "name one with --layer; \(there)")
+                sentence: "pod \(store.name) has \(all.count) layers to recover",
+                remedy: "name one with --layer; \(there)")
         }
         return first
     }
@@ -65,7 +66,8 @@ extension Session {
             let copy = try walk(layer, LayerCopy(to: try OpenFolder(files), uid: owner.uid, gid: owner.gid))
             let deleted = copy.deleted.map { LayerCopy.line($0) }.joined()
             try Files.write(
-                target.appending("deleted"), Array(deleted.utf8), permissions: [.ownerReadWrite, .groupRead, .otherRead])
+                target.appending("deleted"), Array(deleted.utf8),
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
             return RecoveryReport(
                 layer: layer.number, files: copy.files, deleted: copy.deleted.count, skipped: copy.skipped,
                 bytes: copy.bytes)

@@ -1,4 +1,4 @@
-internal import Checkpoint
+public import Checkpoint
 public import DeviceStore
 internal import Glibc
 internal import LinuxSystem
@@ -23,6 +23,8 @@ public struct ResumeReport: Codable, Sendable {
     public var streamBytes: UInt64 = 0
     /// What earlier runs wrote and never suspended.
     public var recoverable: [RecoverableLayer] = []
+    /// What a person should know of this host, each in one line.
+    public var warnings: [String] = []
 
     enum CodingKeys: String, CodingKey {
         case session, recoverable
@@ -33,6 +35,7 @@ public struct ResumeReport: Codable, Sendable {
         case total = "total_ms"
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
+        case warnings
     }
 }
 
@@ -40,9 +43,15 @@ extension Session {
     /// Resumes the pod's session on this host. When this throws, nothing of it is left here, and the session lies on the
     /// device as it was.
     ///
-    /// - Parameter number: one that is kept, instead of the current one; when it runs, it is the current one.
+    /// - Parameters:
+    ///   - number: one that is kept, instead of the current one; when it runs, it is the current one.
+    ///   - network: from now on the pod's; without, it stays what it is.
+    ///   - anyCPU: also where programs may end for want of a CPU's features.
+    ///   - keys: what an encrypted session is opened with.
     public func resume(
-        at number: Int? = nil, sound: SoundChoice, _ observer: Observer = Observer()
+        at number: Int? = nil, sound: SoundChoice, network: PodNetwork? = nil, anyCPU: Bool = false,
+        keys: Keys = Keys(),
+        _ observer: Observer = Observer()
     ) throws -> ResumeReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "resume")
         let subject = "pod \(store.name)"
@@ -56,13 +65,32 @@ extension Session {
             throw Failure(
                 "resume", subject, "it has no suspended session", remedy: "start it with: mediapod run" + back)
         }
+        // Programs that had an interface may have bound sockets to it.
+        let isOut = (try network ?? store.configuration().network) == .user
+        let reach: UserNetwork.Reach? = isOut ? .outside : manifest.hasNetwork == true ? .nowhere : nil
         let layers = try store.presentLayers(of: manifest.layers)
-        try Start.requirements(pod, base: manifest.base, layers: layers)
+        try store.requireUnowned(besides: runtime.path)
+        let criu = try Criu.find()
+        // It takes a moment to say, which is there as long as the files are not.
+        let criuVersion = Background { try criu.version() }
+        let findings = try preflight(manifest, network: reach, anyCPU: anyCPU)
+        try findings.requireNoRefusal(to: "resume", subject)
+        let reader: StreamReader
+        do {
+            reader = try StreamReader(manifest, of: store, keys: keys)
+        } catch let failure as Failure {
+            throw failure.during("resume", subject)
+        }
         let recoverable = (try? store.recoverableLayers()) ?? []
         let newLayer = try store.newLayer(on: layers, resuming: manifest.number)
         let images = ImageFolder(folder: pod.folder)
         do {
-            var report = try restore(&pod, manifest, layers, newLayer, sound, images, observer)
+            var report = try restore(&pod, reader, layers, newLayer, sound, reach, images, observer) {
+                try Preflight.criu(of: manifest, version: try criuVersion.value()).requireNoRefusal(
+                    to: "resume", subject)
+            }
+            report.warnings = findings.warnings
+            try store.keep(network)
             report.recoverable = recoverable
             return report
         } catch {
@@ -73,24 +101,44 @@ extension Session {
         }
     }
 
+    /// What is known at once; CRIU's part is not.
+    private func preflight(
+        _ manifest: SessionManifest, network: UserNetwork.Reach?, anyCPU: Bool
+    ) throws -> [CheckFinding] {
+        Preflight.kernel(of: manifest)
+            + Preflight.processor(
+                origins: manifest.origins ?? [], registersInUse: manifest.registersInUse ?? 0, on: .current,
+                anyway: anyCPU)
+            + Preflight.memory(for: manifest) + Preflight.network(isWanted: network != nil)
+            + Preflight.files(store, base: manifest.base, layers: manifest.layers)
+            + Preflight.stream(of: manifest, in: store) + Preflight.space(store.device)
+    }
+
     private func restore(
-        _ pod: inout PodRuntime, _ manifest: SessionManifest, _ layers: [Int], _ newLayer: Int, _ sound: SoundChoice,
-        _ images: ImageFolder, _ observer: Observer
+        _ pod: inout PodRuntime, _ reader: StreamReader, _ layers: [Int], _ newLayer: Int, _ sound: SoundChoice,
+        _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer, lastChecks: () throws -> Void
     ) throws -> ResumeReport {
+        var manifest = reader.manifest
         var report = ResumeReport()
         var watch = Stopwatch()
         observer.stage("preparing")
         // A fresh layer over the sealed ones: the files are those of the session's moment.
         var start = try Start(
-            &pod, phase: .resuming, layers: layers + [newLayer], newLayer: newLayer, sound: sound)
+            &pod, phase: .resuming, layers: layers + [newLayer], newLayer: newLayer, sound: sound, network: network)
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
-        let reading = Reading(manifest, of: store, into: images.dump)
+        let reading = Reading(reader, into: images)
+        // What the sound device and the programs were is told by an encrypted session only inside.
+        if reader.isEncrypted, let session = try reading.record()?.session {
+            manifest.sound = session.sound
+            manifest.mappedFiles = session.mappedFiles
+        }
         try start.startBroker(&pod, records: manifest.sound)
         try start.prepare(pod, fresh: false)
         let readAhead = MappedFiles.ReadAhead(manifest.mappedFiles ?? [], in: pod.folder.root)
         defer { withExtendedLifetime(readAhead) {} }
+        try lastChecks()
         report.prepare = watch.lap()
 
         observer.stage("reading the session")
@@ -103,14 +151,19 @@ extension Session {
         observer.stage("restoring memory")
         try start.perform(&pod)
         report.restore = watch.lap()
+        let record = try reading.record()
+        start.note(
+            filters: record?.filters ?? manifest.filters,
+            full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil,
+            origins: ((reader.isEncrypted ? record?.session : nil) ?? manifest).origins ?? [])
         // Where its host crashes, it goes back to this one.
         if try store.currentSessionNumber() != manifest.number { try store.setCurrentSession(manifest.number) }
         try start.finish(&pod)
-        images.unmount()
+        images.clear()
         report.total = watch.total
         report.session = manifest.number
         report.imageBytes = manifest.imageBytes
-        report.streamBytes = manifest.streamBytes
+        report.streamBytes = reader.streamBytes
         return report
     }
 
@@ -132,17 +185,26 @@ extension Session {
 private struct Reading {
     private final class Progress: Sendable {
         let bytes = Mutex<(done: UInt64, of: UInt64)>((0, 0))
+        let record = Mutex<SessionRecord?>(nil)
     }
 
     private let progress = Progress()
     private let work: Background<Void>
 
-    init(_ manifest: SessionManifest, of store: PodStore, into folder: FilePath) {
+    init(_ reader: StreamReader, into images: ImageFolder) {
+        let (folder, blocks) = (images.dump, images.blocks)
         work = Background { [progress] in
-            try SessionStream.read(manifest, of: store, into: folder) { done, all in
-                progress.bytes.withLock { $0 = (done, all) }
-            }
+            try reader.unpack(
+                into: folder, blocks: blocks,
+                onRecord: { record in progress.record.withLock { $0 = record } },
+                progress: { done, all in progress.bytes.withLock { $0 = (done, all) } })
         }
+    }
+
+    /// What the stream begins with, once that has been read; throws when reading has failed before.
+    func record() throws -> SessionRecord? {
+        try work.wait(until: { progress.record.withLock { $0 != nil } })
+        return progress.record.withLock { $0 }
     }
 
     func wait(_ show: (UInt64, UInt64) -> Void) throws {

@@ -26,7 +26,9 @@ public struct Session {
     }
 
     /// Starts the pod afresh, without a program.
-    public func start(sound: SoundChoice) throws {
+    ///
+    /// - Parameter network: from now on the pod's; without, it stays what it is.
+    public func start(sound: SoundChoice, network: PodNetwork? = nil) throws {
         var pod = try PodRuntime.open(store, in: runtime, to: "start")
         if let state = pod.state, state.phase == .running {
             throw Failure(
@@ -40,7 +42,14 @@ public struct Session {
                 remedy: "resume it with: mediapod resume \(name); or end it with: mediapod stop --discard \(name)")
         }
         var layers = try store.presentLayers(of: store.fileStack())
-        try Start.requirements(pod, base: try store.configuration().base, layers: layers)
+        let reach: UserNetwork.Reach? = (try network ?? store.configuration().network) == .user ? .outside : nil
+        try store.requireUnowned(besides: runtime.path)
+        // Without CRIU the pod could never be suspended.
+        _ = try Criu.find()
+        let findings =
+            try Preflight.kernel(of: nil) + Preflight.runc() + Preflight.network(isWanted: reach != nil)
+            + Preflight.files(store, base: store.configuration().base, layers: layers)
+        try findings.requireNoRefusal(to: "start", "pod \(name)")
         var newLayer: Int?
         // A layer that a session was suspended with is sealed for ever.
         if try !store.isTopLayerOpen() {
@@ -49,7 +58,8 @@ public struct Session {
             layers.append(layer)
         }
         do {
-            var start = try Start(&pod, phase: .starting, layers: layers, newLayer: newLayer, sound: sound)
+            var start = try Start(
+                &pod, phase: .starting, layers: layers, newLayer: newLayer, sound: sound, network: reach)
             try start.startBroker(&pod, records: nil)
             try start.prepare(pod, fresh: true)
             try start.waitForBroker()
@@ -57,6 +67,7 @@ public struct Session {
             try root(start.state).makeSharedMemoryFolder()
             // There is no session to go back to: after a crash the files are what there is.
             try store.setFileStack(layers)
+            try store.keep(network)
             try start.finish(&pod)
         } catch {
             Start.undo(&pod)

@@ -12,6 +12,9 @@ public struct RuntimeStatus: Codable, Sendable {
     public var supervisorPID: Int32?
     public var brokerPID: Int32?
     public var sound: String
+    /// Where the pod's interface leads: `outside`, `nowhere`; `none` when it has none.
+    public var network: String
+    public var networkPID: Int32?
     /// Bytes of memory that it uses, the page cache included.
     public var memoryBytes: UInt64?
     /// Of a stopped pod.
@@ -22,9 +25,10 @@ public struct RuntimeStatus: Codable, Sendable {
         case initPID = "init_pid"
         case supervisorPID = "supervisor_pid"
         case brokerPID = "broker_pid"
+        case networkPID = "network_pid"
         case memoryBytes = "memory_bytes"
         case exitCode = "exit_code"
-        case phase, sound
+        case phase, sound, network
     }
 }
 
@@ -38,7 +42,9 @@ extension Session {
         return RuntimeStatus(
             phase: state.phase.rawValue, isFrozen: cgroup.isFrozen, initPID: pid(state.initProcess),
             supervisorPID: pid(state.supervisor), brokerPID: pid(state.broker), sound: state.sound.specification,
-            memoryBytes: cgroup.memoryBytes, exitCode: state.exitCode)
+            network: state.network?.rawValue ?? "none",
+            networkPID: pid(UserNetwork.process(in: runtime.pod(store.name))), memoryBytes: cgroup.memoryBytes,
+            exitCode: state.exitCode)
     }
 
     /// The processes of the running pod, as the host sees them; `nil` when it does not run here.

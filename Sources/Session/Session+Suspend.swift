@@ -1,4 +1,4 @@
-internal import Checkpoint
+public import Checkpoint
 internal import DeviceStore
 internal import Glibc
 internal import LinuxSystem
@@ -23,9 +23,13 @@ public struct SuspendReport: Codable, Sendable {
     public var cleanup = 0.0
     public var imageBytes: UInt64 = 0
     public var streamBytes: UInt64 = 0
+    /// What a person should know of where the session can go, each in one line.
+    public var warnings: [String] = []
+    /// Sessions on the device that it is made of the blocks of.
+    public var requires: [Int] = []
 
     enum CodingKeys: String, CodingKey {
-        case session
+        case session, requires
         case freeze = "freeze_ms"
         case sound = "sound_ms"
         case dump = "dump_ms"
@@ -35,6 +39,22 @@ public struct SuspendReport: Codable, Sendable {
         case cleanup = "cleanup_ms"
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
+        case warnings
+    }
+}
+
+/// What a suspend may be told.
+public struct SuspendOptions: Sendable {
+    /// What the stream goes through; `nil` for what the session came through, or zstd.
+    public var filters: [FilterChoice]?
+    public var keys: Keys
+    /// Writes all of it, whatever the device has already.
+    public var isFull: Bool
+
+    public init(filters: [FilterChoice]? = nil, keys: Keys = Keys(), isFull: Bool = false) {
+        self.filters = filters
+        self.keys = keys
+        self.isFull = isFull
     }
 }
 
@@ -43,13 +63,17 @@ extension Session {
     /// session runs on, and the device still holds the one before.
     ///
     /// - Parameter keep: how many sessions the pod keeps from now on, this one included.
-    public func suspend(keep: Int? = nil, _ observer: Observer = Observer()) throws -> SuspendReport {
+    public func suspend(
+        _ options: SuspendOptions = SuspendOptions(), keep: Int? = nil, _ observer: Observer = Observer()
+    ) throws -> SuspendReport {
         var pod = try PodRuntime.open(store, in: runtime, to: "suspend")
         let state = try pod.requireRunning("suspend")
         let criu = try Criu.find()
         try requireSpace(pod)
         let images = ImageFolder(folder: pod.folder)
-        var suspend = Suspend(state, criu, pod.folder, store, observer)
+        let target = try target(options, state, images)
+        let begin = { [store] folder in Suspend(state, criu, folder, store, target, observer) }
+        var suspend = begin(pod.folder)
         var pauses = Self.pauses[...]
         while true {
             do {
@@ -62,13 +86,13 @@ extension Session {
                 try? pod.save(state)
                 guard isPassing, let pause = pauses.popFirst() else { throw reason }
                 usleep(pause)
-                suspend = Suspend(state, criu, pod.folder, store, observer)
+                suspend = begin(pod.folder)
             }
         }
         // It has happened. What cannot be taken away now, the next command takes away.
         observer.stage("cleaning up")
         var watch = Stopwatch()
-        try Teardown.run(pod)
+        try Teardown.run(pod, connections: .reset)
         try pod.forget()
         if let keep { try? store.setKeep(keep) }
         images.removeKeptLogs()
@@ -79,6 +103,32 @@ extension Session {
     /// Between attempts, µs: what is in the way of a dump only for a moment, a server that is just starting, say, is
     /// over soon.
     private static let pauses: [UInt32] = [50_000, 100_000, 200_000, 400_000]
+
+    /// An encrypted session stays an encrypted one, unless something else was asked for.
+    private func target(
+        _ options: SuspendOptions, _ state: RuntimeState, _ images: ImageFolder
+    ) throws -> Suspend.Target {
+        let filters: [FilterChoice]
+        do {
+            filters = try options.filters ?? (state.filters ?? [Filter.zstd.name]).map { try FilterChoice($0) }
+            _ = try FilterTable.ofThisHost.chain(filters)
+        } catch let failure as Failure {
+            throw Suspend.running(failure, store)
+        }
+        // What another filter was meant to keep to itself must not be needed of the old stream.
+        let isComparable = !options.isFull && state.filters == filters.map(\.description)
+        return Suspend.Target(
+            filters: filters, keys: options.keys, full: isComparable ? fullSession(state, images) : nil)
+    }
+
+    /// What to compare with; `nil` where it is not, or no longer, on the device.
+    private func fullSession(_ state: RuntimeState, _ images: ImageFolder) -> FullSession? {
+        guard let known = state.fullSession, let manifest = try? store.manifest(ofSession: known.number),
+            manifest.streamSHA256 == known.streamSHA256, manifest.requires.isEmpty,
+            (try? Files.size(of: store.stateFile(ofSession: known.number))) == manifest.streamBytes
+        else { return nil }
+        return try? FullSession(manifest, of: store, blocks: images.blocks)
+    }
 
     /// A device that is all but full cannot take any session: known before anything is stopped.
     private func requireSpace(_ pod: borrowing PodRuntime) throws {
@@ -94,21 +144,33 @@ extension Session {
 
 /// One suspend, up to its commit.
 private struct Suspend {
+    /// What is written, and how.
+    struct Target {
+        var filters: [FilterChoice]
+        var keys: Keys
+        var full: FullSession?
+    }
+
     var report = SuspendReport()
     private var state: RuntimeState
     private let criu: Criu
     private let folder: PodFolder
     private let store: PodStore
+    private let target: Target
     private let observer: Observer
     private let images: ImageFolder
     private let cgroup: Cgroup
     private var watch = Stopwatch()
 
-    init(_ state: RuntimeState, _ criu: Criu, _ folder: PodFolder, _ store: PodStore, _ observer: Observer) {
+    init(
+        _ state: RuntimeState, _ criu: Criu, _ folder: PodFolder, _ store: PodStore, _ target: Target,
+        _ observer: Observer
+    ) {
         self.state = state
         self.criu = criu
         self.folder = folder
         self.store = store
+        self.target = target
         self.observer = observer
         images = ImageFolder(folder: folder)
         cgroup = Cgroup(path: folder.cgroupPath)
@@ -116,6 +178,10 @@ private struct Suspend {
 
     mutating func write(_ pod: inout PodRuntime) throws {
         let writer = try store.beginSession()
+        observer.stage("starting the filters")
+        let stream = try StreamWriter(
+            to: writer, through: target.filters, keys: target.keys, against: target.full)
+        try stream.waitUntilReady()
         state.phase = .suspending
         state.writingSession = writer.number
         try pod.save(state)
@@ -134,6 +200,7 @@ private struct Suspend {
             try attempt("write", "the pod's files") { () throws(Errno) in try Files.syncFileSystem(at: layer) }
         }
         let mapped = Background { [cgroup] in MappedFiles.list(in: cgroup) }
+        let running = Background { [cgroup] in ProgramStart.all(in: cgroup) }
         AttachedPrograms(folder: folder).release()
         let records = try sound.detach()
         report.sound += watch.lap()
@@ -141,34 +208,43 @@ private struct Suspend {
 
         observer.stage("dumping memory")
         try images.mount()
+        let scan = stream.scan(images.dump)
         guard let initProcess = state.initProcess else { throw Failure("suspend", "pod \(store.name)", "it has ended") }
         try criu.dump(folder, initProcess: initProcess, to: images.forCriu, keeping: pod.lock.descriptor)
         report.dump = watch.lap()
         try stopIfInterrupted()
 
         observer.stage("writing the session")
-        let summary = try SessionStream.write(
-            images: images.dump, records: records, to: writer, progress: observer.bytes)
-        report.imageBytes = summary.imageBytes
-        report.streamBytes = summary.streamBytes
+        var manifest = try manifest(writer.number, records, try mapped.value())
+        let origins = ProgramOrigin.update(
+            state.origins ?? [], running: try running.value(), on: .current,
+            baseline: try store.configuration().cpuBaseline)
+        report.warnings = Preflight.portability(of: origins, notable: .v4).warnings
+        manifest.origins = origins
+        manifest.registersInUse = try RegistersInUse.inImages(images.dump)
+        manifest = try stream.write(
+            images.dump, scan: scan, manifest: manifest, check: stopIfInterrupted, progress: observer.bytes)
+        report.imageBytes = manifest.imageBytes
+        report.streamBytes = manifest.streamBytes
+        report.requires = manifest.requires
         report.write = watch.lap()
         try stopIfInterrupted()
 
         observer.stage("syncing the device")
         try sync.value()
-        try writer.commit(try manifest(writer.number, records, summary, try mapped.value()))
+        try writer.commit(manifest)
         report.sync = watch.lap()
         report.total = watch.total
     }
 
+    /// As far as it is known before the stream is written.
     private func manifest(
-        _ number: Int, _ records: SoundRecords, _ summary: SessionStream.Summary, _ mappedFiles: [String]
+        _ number: Int, _ records: SoundRecords, _ mappedFiles: [String]
     ) throws -> SessionManifest {
         SessionManifest(
             number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: try criu.version(),
-            base: try store.configuration().base, layers: state.layers, filters: summary.filters,
-            imageBytes: summary.imageBytes, streamBytes: summary.streamBytes, streamSHA256: summary.sha256,
-            sound: records, mappedFiles: mappedFiles)
+            base: try store.configuration().base, layers: state.layers, filters: [], imageBytes: 0, streamBytes: 0,
+            streamSHA256: "", sound: records, mappedFiles: mappedFiles, hasNetwork: state.network != nil)
     }
 
     private func stopIfInterrupted() throws {
@@ -182,14 +258,18 @@ private struct Suspend {
         return reason.contains("write queue on an in-flight socket")
     }
 
+    /// A failure that did nothing to the session.
+    static func running(_ failure: Failure, _ store: PodStore) -> Failure {
+        let reason = failure.subject.isEmpty ? failure.reason : "\(failure.subject): \(failure.reason)"
+        let remedy = (failure.remedy.map { "\($0); " } ?? "") + "the session runs on"
+        return Failure("suspend", "pod \(store.name)", reason, remedy: remedy, cause: failure.cause)
+    }
+
     /// The failure as the user reads it; before the images, and CRIU's log with them, are gone.
     func explain(_ error: any Error) -> Failure {
         let subject = "pod \(store.name)"
         guard error is Criu.Problem else {
-            let failure = error as? Failure
-            let remedy = (failure?.remedy.map { "\($0); " } ?? "") + "the session runs on"
-            let reason = failure.map { "\($0.subject): \($0.reason)" } ?? "\(error)"
-            return Failure("suspend", subject, reason, remedy: remedy, cause: failure?.cause)
+            return Self.running(error as? Failure ?? Failure(sentence: "\(error)"), store)
         }
         let reason = CriuLog.reason(in: images.dumpLog) ?? "\(error)"
         let log = images.keep(images.dumpLog, as: "dump.log")

@@ -36,7 +36,7 @@ extension SoundChoice {
     }
 
     private static var soundEnvironment: [String] {
-        let wanted = ["PULSE_", "XDG_RUNTIME_DIR=", "XDG_CONFIG_HOME=", "HOME="]
+        let wanted = ["PULSE_", "ALSA_", "XDG_RUNTIME_DIR=", "XDG_CONFIG_HOME=", "HOME="]
         return Launch.callersEnvironment.filter { entry in wanted.contains { entry.hasPrefix($0) } }
     }
 }

@@ -17,13 +17,14 @@ struct Start: ~Copyable {
     ///
     /// - Parameter layers: lowest first, the last to be written to.
     init(
-        _ pod: inout PodRuntime, phase: RuntimeState.Phase, layers: [Int], newLayer: Int?, sound: SoundChoice
+        _ pod: inout PodRuntime, phase: RuntimeState.Phase, layers: [Int], newLayer: Int?, sound: SoundChoice,
+        network: UserNetwork.Reach?
     ) throws {
         let configuration = try pod.store.configuration()
         var state = RuntimeState(
             phase: phase, bootID: RuntimeState.currentBootID, device: pod.store.device.root.string,
             uidBase: configuration.uidBase, uidCount: configuration.uidCount, layers: layers, newLayer: newLayer,
-            sound: sound, soundPolicy: configuration.soundPolicy)
+            sound: sound, soundPolicy: configuration.soundPolicy, network: network)
         try pod.save(state)
         let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run)
         state.supervisor = supervisor.process
@@ -37,23 +38,13 @@ struct Start: ~Copyable {
         broker = nil
     }
 
-    /// Throws what a start needs and this host or the device has not.
-    static func requirements(_ pod: borrowing PodRuntime, base: String, layers: [Int]) throws {
-        try Runc.requireInstalled()
-        _ = try Criu.find()
-        try pod.store.requireUnowned(besides: pod.folder.runtime.path)
-        do {
-            try pod.store.device.requireBase(base)
-            try pod.store.requireLayers(layers)
-        } catch let failure as Failure {
-            throw failure.of("pod \(pod.store.name)")
-        }
-    }
-
     mutating func startBroker(_ pod: inout PodRuntime, records: SoundRecords?) throws {
-        let start = try Broker.start(state, in: pod.folder, records: records)
-        state.broker = start.process
-        try pod.save(state)
+        var state = self.state
+        let start = try Broker.start(state, in: pod.folder, records: records) { process in
+            state.broker = process
+            try pod.save(state)
+        }
+        self.state = state
         broker = consume start
     }
 
@@ -71,10 +62,10 @@ struct Start: ~Copyable {
         if fresh { try files.clearVolatileFolders() }
         try files.mount(in: pod.folder)
         // CRIU runs through the mount points, and the program's own folder does not matter to it.
-        let hook = [Executable.path.string, "_network"]
+        let hook = [Executable.path.string, "_network"] + (state.network == nil ? [] : ["interface"])
         try PodSpec(
             hostname: configuration.hostname, uidBase: state.uidBase, uidCount: state.uidCount,
-            environment: configuration.environment, networkHook: hook
+            environment: configuration.programEnvironment, networkHook: hook
         ).write(to: pod.folder)
     }
 
@@ -87,6 +78,14 @@ struct Start: ~Copyable {
         try pod.save(state)
         try pod.store.setOwner(
             try PodOwner(runtime: pod.folder.runtime.path, initPID: process.pid, layer: state.layers.last))
+    }
+
+    /// What the session came through, the full session that the next one may be compared with, and the CPUs that its
+    /// programs were started on.
+    mutating func note(filters: [String], full: FullSessionState?, origins: [ProgramOrigin]) {
+        state.filters = filters
+        state.fullSession = full
+        state.origins = origins
     }
 
     /// It runs.

@@ -12,7 +12,8 @@ public final class Supervisor {
     private let store: PodStore
     private let runtime: RuntimeFolder
     private var folder: PodFolder { runtime.pod(store.name) }
-    private var backoff = Backoff()
+    private var brokerBackoff = Backoff()
+    private var networkBackoff = Backoff()
 
     /// How often it looks whether an engine was killed, or the state is another's. ms
     private static let pulse = 2000
@@ -43,7 +44,11 @@ public final class Supervisor {
             case .run:
                 isTold = engine.waitForWord()
                 guard isTold else { return false }
-                engine.answer(.success(try Runc(folder: folder).run(keeping: lock)))
+                let process = try Runc(folder: folder).run(keeping: lock)
+                if let network = try network {
+                    try UserNetwork.start(for: process.pid, in: folder, reaching: network).wait()
+                }
+                engine.answer(.success(process))
             case .restore:
                 // Takes its time to start, which is there as long as the files are not.
                 let restore = try Criu.Restore(of: folder, by: Criu.find(), keeping: lock)
@@ -51,13 +56,17 @@ public final class Supervisor {
                 guard isTold else { return false }
                 let images = ImageFolder(folder: folder)
                 // Before CRIU is waited for, which is done but not gone.
-                engine.answer(.success(try restore.perform(from: images.forCriu)))
+                engine.answer(.success(try restore.perform(from: images.forCriu, network: try network)))
             }
             return true
         } catch {
             if isTold || engine.waitForWord() { engine.answer(.failure(error)) }
             return false
         }
+    }
+
+    private var network: UserNetwork.Reach? {
+        get throws { try PodRuntime.readState(folder)?.network }
     }
 
     /// Watches a pod until it has ended, or is another supervisor's.
@@ -67,7 +76,7 @@ public final class Supervisor {
             let isOurs = state.supervisor == .current
             if let supervisor = state.supervisor, !isOurs, supervisor.isAlive, state.phase == .running { return }
             if isOurs, state.phase == .running {
-                guard let process = state.initProcess, waitForNews(process, state.broker) else {
+                guard let process = state.initProcess, waitForNews(process, helpers(of: state)) else {
                     if try endIfEnded() { return }
                     continue
                 }
@@ -78,14 +87,24 @@ public final class Supervisor {
         }
     }
 
-    /// Waits a moment for the end of the pod or its broker; false when the pod's first process has ended.
-    private func waitForNews(_ process: ProcessIdentity, _ broker: ProcessIdentity?) -> Bool {
+    /// What is to run beside the pod; `nil` where it has never been started.
+    private func helpers(of state: RuntimeState) -> [ProcessIdentity?] {
+        [state.broker] + (state.network == nil ? [] : [UserNetwork.process(in: folder)])
+    }
+
+    /// Waits a moment for the end of the pod or one of its helpers; false when the pod's first process has ended.
+    private func waitForNews(_ process: ProcessIdentity, _ helpers: [ProcessIdentity?]) -> Bool {
         guard let processEnd = process.open() else { return false }
-        if let broker, let brokerEnd = broker.open() {
-            return !Wait.first(of: processEnd.number, brokerEnd.number, milliseconds: Self.pulse).first
+        var ends = [processEnd.number]
+        defer { for number in ends.dropFirst() { close(number) } }
+        for helper in helpers {
+            guard let end = helper?.open() else {
+                // There is one to be started, but not in haste.
+                return !Wait.readable(processEnd.number, milliseconds: 250)
+            }
+            ends.append(end.release())
         }
-        // There is a broker to be started, but not in haste.
-        return !Wait.readable(processEnd.number, milliseconds: 250)
+        return !Wait.first(of: ends, milliseconds: Self.pulse)[0]
     }
 
     /// Nobody else is at work and something is not as it should be: puts it right.
@@ -98,19 +117,42 @@ public final class Supervisor {
             log("an engine was killed while \(state.phase.rawValue); putting things right")
             return try Repair.run(&pod)
         }
-        guard state.supervisor == .current, state.broker?.isAlive != true, backoff.isOver else { return }
+        guard state.supervisor == .current else { return }
+        if state.broker?.isAlive != true, brokerBackoff.isOver { try restartBroker(&pod, state) }
+        if let reach = state.network, UserNetwork.process(in: folder)?.isAlive != true, networkBackoff.isOver {
+            restartNetwork(state, reach)
+        }
+    }
+
+    private func restartBroker(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
         var new = state
-        backoff.next()
+        brokerBackoff.next()
         log("the sound broker has ended; starting another")
         do {
-            let start = try Broker.start(state, in: folder, records: nil, afterDeath: true)
-            new.broker = start.process
-            try pod.save(new)
+            let start = try Broker.start(state, in: folder, records: nil, afterDeath: true) { process in
+                new.broker = process
+                try pod.save(new)
+            }
             try start.wait()
             // It was fit to work: whatever ends it later, the next one is not to be waited for.
-            backoff.forgive()
+            brokerBackoff.forgive()
         } catch {
             // A broker whose sound server is gone goes on trying by itself; another is started when it ends.
+            log("\(error)")
+        }
+    }
+
+    /// The pod's interface is still there: what it had open ends with an error, and it can connect anew.
+    private func restartNetwork(_ state: RuntimeState, _ reach: UserNetwork.Reach) {
+        guard let process = state.initProcess else { return }
+        if let ended = UserNetwork.process(in: folder) { _ = LaunchedProcess(adopting: ended).reap() }
+        networkBackoff.next()
+        log("slirp4netns has ended; starting another")
+        do {
+            try UserNetwork.start(for: process.pid, in: folder, reaching: reach).wait()
+            networkBackoff.forgive()
+            try UserNetwork.abortConnections(of: process.pid)
+        } catch {
             log("\(error)")
         }
     }

@@ -10,8 +10,12 @@ enum Teardown {
     /// The processes, the mounts, the cgroups and the runtime folder but for the lock and `state.json`; the pod's owner
     /// on the device.
     ///
-    /// - Parameter supervisor: false when the caller is the supervisor.
-    static func run(_ pod: borrowing PodRuntime, supervisor: Bool = true) throws {
+    /// - Parameters:
+    ///   - supervisor: false when the caller is the supervisor.
+    ///   - connections: what becomes of those to the outside.
+    static func run(
+        _ pod: borrowing PodRuntime, supervisor: Bool = true, connections: UserNetwork.Connections = .reset
+    ) throws {
         let folder = pod.folder
         let cgroup = Cgroup(path: folder.cgroupPath)
         if let state = pod.state {
@@ -20,10 +24,13 @@ enum Teardown {
             }
             if let broker = state.broker, broker.isAlive { Broker.end(broker, in: folder) }
         }
+        // Before the programs die, and the kernel ends their connections as if they had meant to.
+        if connections == .reset { UserNetwork.end(in: folder, .reset) }
         guard cgroup.killAll() else {
             throw Failure("end", "pod \(folder.name)", "a process of it cannot be killed; it hangs in the kernel")
         }
         _ = pod.state?.initProcess?.waitForEnd(milliseconds: 5000)
+        UserNetwork.end(in: folder, .finished)
         try Runc(folder: folder).delete(keeping: pod.lock.descriptor)
         cgroup.remove()
         try unmount(folder)

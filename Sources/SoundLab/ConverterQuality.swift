@@ -33,14 +33,25 @@ public struct ConverterQuality: Sendable, Codable {
         let noise = Self.noise(count: Int(seconds * Double(source)) * channels)
         var speeds: [Double] = []
         var librarySpeeds: [Double] = []
-        for _ in 0..<rounds {
+        for round in 0..<rounds {
             let converter = try kind.make(ratio: ratio, channels: channels)
-            speeds.append(
-                speed(noise, source, ratio) { input, frames, output, capacity in
-                    converter.convert(input, frames: frames, into: output, capacity: capacity, isLast: false)
-                })
-            if let bare = BareLibrary(kind, ratio: ratio, channels: channels) {
-                librarySpeeds.append(speed(noise, source, ratio, bare.convert))
+            let bare = BareLibrary(kind, ratio: ratio, channels: channels)
+            func measureOurs() {
+                speeds.append(
+                    speed(noise, source, ratio) { input, frames, output, capacity in
+                        converter.convert(input, frames: frames, into: output, capacity: capacity, isLast: false)
+                    })
+            }
+            func measureLibrary() {
+                if let bare { librarySpeeds.append(speed(noise, source, ratio, bare.convert)) }
+            }
+            // Each goes first in turn: whoever does finds the caches of somebody else.
+            if round % 2 == 0 {
+                measureOurs()
+                measureLibrary()
+            } else {
+                measureLibrary()
+                measureOurs()
             }
         }
         return ConverterQuality(

@@ -44,7 +44,22 @@ public final class LabHost {
     public var runtime: FilePath { folder.appending("run") }
 
     /// For `--sound`.
-    public var sound: String { "pulse:\(server.address)" }
+    public var sound: String { card.map { "alsa:\($0)" } ?? "pulse:\(server.address)" }
+
+    /// Where it is not to be the server: a PCM of the host's own ALSA.
+    private var card: String?
+
+    /// From now on the host's sound is a PCM of its ALSA, which stands for a card, and is heard where its server was.
+    public func useCard(_ name: String) throws {
+        let file = folder.appending("asound.conf")
+        try attempt("write", file.string) { () throws(Errno) in
+            try Files.write(
+                file, Array("pcm.\(name) { type pulse server \"\(server.address)\" }\n".utf8),
+                permissions: .init(rawValue: 0o644))
+        }
+        extraEnvironment.append("ALSA_CONFIG_PATH=\(file.string)")
+        card = name
+    }
 
     /// This process's environment as it is on this host.
     public var environment: [String] {

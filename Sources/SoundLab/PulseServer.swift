@@ -22,6 +22,7 @@ public final class PulseServer: LabSoundServer {
     public static let stereo = ["front-left", "front-right"]
     /// 5.1 in ALSA's order.
     public static let surround51 = ["front-left", "front-right", "rear-left", "rear-right", "front-center", "lfe"]
+    public static let surround71 = surround51 + ["side-left", "side-right"]
 
     /// Starts it in `folder`, which holds its socket and its state; returns when it answers. `rate` in Hz.
     public init(

@@ -14,12 +14,15 @@ final class PulseStream: SinkStream {
 
     private weak var sink: PulseSink?
     private weak var client: (any SinkStreamClient)?
+    private let configuration: SinkStreamConfiguration
     private let frameBytes: Int
     private var stream: OpaquePointer?
     private var isReady = false
     private var isRunning = false
     private var isStopping = false
-    /// Bytes given to the server since the stream began.
+    /// Bytes of the server's streams before this one, all of them played.
+    private var earlier: UInt64 = 0
+    /// Bytes given to the server since its stream began.
     private var written: UInt64 = 0
     /// Bytes that the server is known to have read; never goes back.
     private var read: UInt64 = 0
@@ -27,17 +30,28 @@ final class PulseStream: SinkStream {
     private var delay: UInt64 = 0
     private var nextTiming: UInt64 = 0
     private var completion: ((UInt64) -> Void)?
+    private var operations = PulseOperations()
+    /// At most one at a time: a server keeps no count of them.
     private var drainOperation: OpaquePointer?
-    /// What was asked of the server: cancelled when the stream is closed, or a late answer would find nobody.
-    private var operations: [OpaquePointer] = []
+    private var drainWhenReady = false
+    private var isPlayingRest = false
+    /// The server said so, and has read nothing since.
+    private var isDry = false
 
     init(sink: PulseSink, configuration: SinkStreamConfiguration, client: any SinkStreamClient) {
         self.sink = sink
         self.client = client
+        self.configuration = configuration
         frameBytes = configuration.layout.frameBytes
+        connect()
+    }
+
+    private func connect() {
+        isReady = false
+        isDry = false
         var spec = PulseChannels.sampleSpec(configuration.layout, rate: configuration.rate)
         var map = PulseChannels.pulseMap(configuration.layout.channelMap)
-        guard let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, &map)
+        guard let sink, let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, &map)
         else { return }
         self.stream = stream
         let me = Unmanaged.passUnretained(self).toOpaque()
@@ -56,6 +70,9 @@ final class PulseStream: SinkStream {
         let flags = PA_STREAM_START_CORKED.rawValue | PA_STREAM_EARLY_REQUESTS.rawValue
         pa_stream_connect_playback(stream, sink.sinkName, &attributes, pa_stream_flags_t(flags), nil, nil)
     }
+
+    /// What the client is told.
+    private var playedFrames: UInt64 { (earlier + read) / UInt64(frameBytes) }
 
     private static func from(_ pointer: UnsafeMutableRawPointer?) -> PulseStream? {
         pointer.map { Unmanaged<PulseStream>.fromOpaque($0).takeUnretainedValue() }
@@ -86,7 +103,7 @@ final class PulseStream: SinkStream {
         var volume = pa_cvolume()
         let channels = pa_stream_get_sample_spec(stream).map { UInt32($0.pointee.channels) } ?? 2
         pa_cvolume_set(&volume, channels, pa_sw_volume_from_linear(Double(gain)))
-        keep(pa_context_set_sink_input_volume(context, pa_stream_get_index(stream), &volume, nil, nil))
+        operations.keep(pa_context_set_sink_input_volume(context, pa_stream_get_index(stream), &volume, nil, nil))
     }
 
     func framesAvailable() { fill() }
@@ -110,14 +127,13 @@ final class PulseStream: SinkStream {
             drainWhenReady = true
             return
         }
+        drainWhenReady = false
         drainOperation = pa_stream_drain(
             stream, { _, success, me in PulseStream.from(me)?.drainEnded(success != 0) }, me)
     }
 
-    private var drainWhenReady = false
-
     func stop(_ completion: @escaping (UInt64) -> Void) {
-        guard !isStopping, isReady, let stream else { return completion(read / UInt64(frameBytes)) }
+        guard !isStopping, isReady, let stream else { return completion(playedFrames) }
         isStopping = true
         isRunning = false
         self.completion = completion
@@ -127,7 +143,7 @@ final class PulseStream: SinkStream {
                 guard let stream = PulseStream.from(me) else { return }
                 if success != 0 { stream.askForFinalIndex() } else { stream.finish() }
             }, me)
-        if !keep(operation) { finish() }
+        if !operations.keep(operation) { finish() }
     }
 
     func close() {
@@ -139,17 +155,14 @@ final class PulseStream: SinkStream {
     func abandon() {
         client = nil
         finish()
-        if let drainOperation {
-            pa_operation_cancel(drainOperation)
-            pa_operation_unref(drainOperation)
-        }
-        drainOperation = nil
-        for operation in operations {
-            pa_operation_cancel(operation)
-            pa_operation_unref(operation)
-        }
-        operations = []
-        guard let stream else { return }
+        if let stream { detach(stream) }
+    }
+
+    /// Nothing is heard of it any more.
+    private func detach(_ stream: OpaquePointer) {
+        if let drainOperation { pa_operation_cancel(drainOperation) }
+        forgetDrain()
+        operations.cancelAll()
         pa_stream_set_state_callback(stream, nil, nil)
         pa_stream_set_write_callback(stream, nil, nil)
         pa_stream_set_underflow_callback(stream, nil, nil)
@@ -164,7 +177,7 @@ final class PulseStream: SinkStream {
         guard let stream else { return finish() }
         let operation = pa_stream_update_timing_info(
             stream, { _, success, me in PulseStream.from(me)?.takeFinalIndex(success != 0) }, me)
-        if !keep(operation) { finish() }
+        if !operations.keep(operation) { finish() }
     }
 
     private func takeFinalIndex(_ success: Bool) {
@@ -180,27 +193,15 @@ final class PulseStream: SinkStream {
     private func finish() {
         let completion = self.completion
         self.completion = nil
-        completion?(read / UInt64(frameBytes))
-    }
-
-    /// Holds an operation until it is done; false when it could not be begun.
-    @discardableResult
-    private func keep(_ operation: OpaquePointer?) -> Bool {
-        operations.removeAll { operation in
-            guard pa_operation_get_state(operation) != PA_OPERATION_RUNNING else { return false }
-            pa_operation_unref(operation)
-            return true
-        }
-        guard let operation else { return false }
-        operations.append(operation)
-        return true
+        completion?(playedFrames)
     }
 
     // MARK: Callbacks
 
     private func cork(_ on: Bool) {
         guard let stream else { return }
-        keep(pa_stream_cork(stream, on ? 1 : 0, nil, nil))
+        if on { isDry = false }
+        operations.keep(pa_stream_cork(stream, on ? 1 : 0, nil, nil))
     }
 
     private func stateChanged() {
@@ -229,7 +230,7 @@ final class PulseStream: SinkStream {
 
     /// Gives the server what it asked for, as far as the client has it. RT safe but for what libpulse does.
     private func fill() {
-        guard isReady, !isStopping, let stream, let client else { return }
+        guard isReady, !isStopping, !isPlayingRest, let stream, let client else { return }
         var writable = pa_stream_writable_size(stream)
         guard writable != Int.max, writable != -1 else { return }
         advance(to: written + rewound + UInt64(writable), of: client)
@@ -245,6 +246,7 @@ final class PulseStream: SinkStream {
             guard self.stream != nil else { return }
             guard frames > 0 else {
                 pa_stream_cancel_write(stream)
+                playRest()
                 break
             }
             let bytes = frames * frameBytes
@@ -258,31 +260,68 @@ final class PulseStream: SinkStream {
         updateTiming()
     }
 
+    /// A server that works in cycles of its own (PipeWire's) keeps the end of a stream that ran dry, when it is less than a
+    /// cycle, until more comes: it would neither be heard nor be told as played, and the program never hear of its xrun. A
+    /// drain lets it be played. What comes next needs a stream of its own: after a drain, PipeWire 0.3.65 drops as many
+    /// frames as the last cycle lacked.
+    private func playRest() {
+        guard isDry, isRunning, !isStopping, drainOperation == nil, rewound == 0, let stream, read < written
+        else { return }
+        isPlayingRest = true
+        drainOperation = pa_stream_drain(
+            stream, { _, success, me in PulseStream.from(me)?.restEnded(success != 0) }, me)
+        if drainOperation == nil { isPlayingRest = false }
+    }
+
+    private func restEnded(_ success: Bool) {
+        forgetDrain()
+        isPlayingRest = false
+        guard !isStopping, let client else { return }
+        guard success else { return fill() }
+        // Whatever the client asks for when it hears of it is the next one's.
+        isReady = false
+        read = written
+        client.played(playedFrames, delayNanoseconds: delay)
+        guard let stream else { return }
+        detach(stream)
+        earlier += written
+        (written, read) = (0, 0)
+        connect()
+    }
+
     /// The server has asked for `requested` bytes in all; it keeps the target length at most, so it has read
     /// what is beyond that.
     private func advance(to requested: UInt64, of client: any SinkStreamClient) {
         guard requested > targetLength else { return }
         let known = min(requested - targetLength, written)
         guard known > read else { return }
+        isDry = false
         read = known
-        client.played(read / UInt64(frameBytes), delayNanoseconds: delay)
+        client.played(playedFrames, delayNanoseconds: delay)
     }
 
     private func underflowed() {
         guard let stream, let client, !isStopping else { return }
+        isDry = true
         let index = pa_stream_get_underflow_index(stream)
-        guard index >= 0, UInt64(index) <= written, UInt64(index) > read else { return }
-        read = UInt64(index)
-        client.played(read / UInt64(frameBytes), delayNanoseconds: delay)
+        if index >= 0, UInt64(index) <= written, UInt64(index) > read {
+            read = UInt64(index)
+            client.played(playedFrames, delayNanoseconds: delay)
+        }
+        fill()
     }
 
     private func drainEnded(_ success: Bool) {
-        if let drainOperation { pa_operation_unref(drainOperation) }
-        drainOperation = nil
+        forgetDrain()
         guard success, !isStopping, let client else { return }
         read = written
-        client.played(read / UInt64(frameBytes), delayNanoseconds: 0)
+        client.played(playedFrames, delayNanoseconds: 0)
         self.client?.drained()
+    }
+
+    private func forgetDrain() {
+        if let drainOperation { pa_operation_unref(drainOperation) }
+        drainOperation = nil
     }
 
     private func updateTiming() {
@@ -295,7 +334,7 @@ final class PulseStream: SinkStream {
                 guard success != 0, let stream = PulseStream.from(me) else { return }
                 stream.takeDelay()
             }, me)
-        keep(operation)
+        operations.keep(operation)
     }
 
     private func takeDelay() {

@@ -36,7 +36,9 @@ struct BareCriu {
 
     /// Dumps the pod, ends it, and restores it. It is not our engine's any more after that: its processes are ended, and
     /// what is left of it on the host is the engine's to clear away.
-    func measure() throws -> Times {
+    ///
+    /// - Parameter whileDumped: shown the images before the restore.
+    func measure(whileDumped: (FilePath) throws -> Void = { _ in }) throws -> Times {
         let state = try PodRuntime.readState(folder)
         guard let state, let first = state.initProcess, let supervisor = state.supervisor,
             let freezer = cgroup.freezer
@@ -63,6 +65,7 @@ struct BareCriu {
         let dump = try time(
             ["dump", "--tree", "\(first.pid)", "--leave-running", "--freeze-cgroup", freezer.string]
                 + mounts.flatMap { ["--external", $0.whenDumped] }, log: "dump.log")
+        try whileDumped(images)
         guard cgroup.killAll() else { throw Failure("end", "pod \(folder.name)", "its processes do not end") }
         try mountAnew(state)
         let restore = try time(

@@ -36,6 +36,15 @@ struct Create: ParsableCommand {
             """)
     var pulse = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            What the pod's C library may use of a CPU (\(ProcessorLevel.allCases.map(\.rawValue).joined(separator: ", "))), \
+            so that the session can go to older ones. Programs that look at the CPU themselves are not bound by it.
+            """, valueName: "level"))
+    var cpuBaseline: ProcessorLevel?
+
+    @OptionGroup var network: NetworkOptions
     @Option(help: ArgumentHelp("How many suspended sessions it keeps to go back to; 5 otherwise.", valueName: "n"))
     var keep: Int?
 
@@ -56,7 +65,9 @@ struct Create: ParsableCommand {
         // Before minutes of work: what would be refused after them.
         try device.requireFree(podName: name)
         let digest = try base.map { try device.base(named: $0) } ?? build(on: device)
-        let pod = try device.createPod(PodConfiguration(name: name, base: digest, keep: keep))
+        let pod = try device.createPod(
+            PodConfiguration(
+                name: name, base: digest, network: network.network ?? .user, cpuBaseline: cpuBaseline, keep: keep))
         print("pod \(pod.name) created on \(device.root.string)")
     }
 

@@ -1,8 +1,10 @@
 internal import ArgumentParser
 internal import CLI
+internal import Checkpoint
 internal import DeviceStore
 internal import Glibc
 internal import LinuxSystem
+internal import Pod
 internal import Session
 internal import SystemPackage
 
@@ -33,8 +35,22 @@ struct Supervise: ParsableCommand {
     }
 }
 
-/// `mediapod _network`: an OCI hook that finishes a pod's network namespace. runc writes the pod's state to its standard
-/// input.
+/// `mediapod _upgrade`: a filter that turns the archive of an older stream into that of the next format.
+struct Upgrade: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "_upgrade", abstract: "Turn an older stream's archive into the next format's (a filter).",
+        shouldDisplay: false)
+
+    @Argument(help: "The format of the input.")
+    var format: Int
+
+    func run() throws {
+        try ArchiveUpgrade.run(from: format, input: OwnedDescriptor(adopting: 0), output: OwnedDescriptor(adopting: 1))
+    }
+}
+
+/// `mediapod _network [interface]`: an OCI hook that finishes a pod's network namespace, with an interface to the outside
+/// when asked. runc writes the pod's state to its standard input.
 enum NetworkHook {
     private struct State: Decodable {
         var pid: Int32
@@ -47,7 +63,9 @@ enum NetworkHook {
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
             defer { buffer.deallocate() }
             while case let count = try Files.read(input, into: buffer), count > 0 { bytes += buffer[..<count] }
-            try Namespaces.prepareNetwork(of: try JSONText.decode(State.self, from: bytes).pid)
+            try NetworkNamespace.prepare(
+                of: try JSONText.decode(State.self, from: bytes).pid,
+                interface: CommandLine.arguments.dropFirst(2).first == "interface" ? UserNetwork.interface : nil)
             return 0
         } catch {
             Terminal.sayError("the pod's network: \(error)")

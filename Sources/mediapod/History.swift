@@ -22,7 +22,9 @@ struct History: ParsableCommand {
         let sessions = try session.history()
         try output.show(
             sessions, empty: "pod \(pod.name) has never been suspended",
-            columns: ["session", "suspended", "on host", "went on from", "needs", "memory", "stream", "files", "resumes"]
+            columns: [
+                "session", "suspended", "on host", "went on from", "needs", "memory", "stream", "files", "resumes",
+            ]
         ) {
             [
                 .number("\($0.number)"), .text(Age.text(since: $0.createdAt, now: Date())), .text($0.hostname),

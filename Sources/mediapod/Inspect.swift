@@ -11,6 +11,14 @@ struct Inspect: ParsableCommand {
         abstract: "Show everything that a device, and this host, say of a pod.")
 
     @OptionGroup var pod: PodOptions
+
+    @Flag(help: "Show what is in the stream of its session instead.")
+    var stream = false
+
+    @Option(help: ArgumentHelp("With --stream: of another session than the one that resumes.", valueName: "n"))
+    var session: Int?
+
+    @OptionGroup var keys: KeyOptions
     @OptionGroup var output: OutputOptions
 
     /// Both in one object: what the device says, and under `runtime` what this host has of it.
@@ -29,8 +37,15 @@ struct Inspect: ParsableCommand {
         }
     }
 
+    func validate() throws {
+        if !stream, session != nil || keys.identity != nil || keys.passphrase.passphraseFile != nil {
+            throw ValidationError("--session and keys go with --stream")
+        }
+    }
+
     func run() throws {
         let session = try pod.session()
+        if stream { return try showStream(of: session.store) }
         // First: it may put right what the device says, too.
         let status = try session.status()
         let report = Report(device: try session.store.inspect(), runtime: status)
@@ -43,6 +58,7 @@ struct Inspect: ParsableCommand {
         guard let pid = status.initPID else { return lines }
         lines.append(("first process", "\(pid)"))
         lines.append(("sound", status.sound + (status.brokerPID.map { ", broker \($0)" } ?? ", no broker")))
+        lines.append(("network here", status.network + (status.networkPID.map { ", slirp4netns \($0)" } ?? "")))
         if let bytes = status.memoryBytes { lines.append(("memory", byteText(bytes))) }
         return lines
     }
@@ -64,6 +80,8 @@ struct Inspect: ParsableCommand {
             ("users", "\(configuration.uidCount) from \(configuration.uidBase)"),
             ("host name", configuration.hostname),
             ("sound policy", configuration.soundPolicy.rawValue),
+            ("network", configuration.network?.rawValue ?? "none"),
+            ("CPU baseline", configuration.cpuBaseline?.rawValue ?? "none"),
             ("environment", configuration.environment.joined(separator: " ")),
         ]
         for session in pod.sessions {

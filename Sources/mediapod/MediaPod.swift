@@ -25,6 +25,7 @@ struct MediaPod: ParsableCommand {
             """,
         subcommands: [
             DeviceCommand.self, Create.self, Run.self, Exec.self, Suspend.self, Resume.self, Stop.self,
-            History.self, Recover.self, Prune.self, Check.self, Processes.self, Logs.self, Copy.self, List.self, Inspect.self, Remove.self, Supervise.self,
+            History.self, Recover.self, Prune.self, Verify.self, Check.self, Processes.self, Logs.self, Copy.self,
+            List.self, View.self, Inspect.self, Remove.self, Supervise.self, Upgrade.self,
         ])
 }

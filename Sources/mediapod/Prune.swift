@@ -55,10 +55,12 @@ struct Prune: ParsableCommand {
         if bases, failure == nil {
             for (base, bytes) in try device.pruneBases() { freed.append(Freed(base: base, freedBytes: bytes)) }
         }
-        try output.show(freed, empty: "nothing to free", columns: ["pod", "sessions", "layers", "merged", "base", "freed"])
-        {
+        try output.show(
+            freed, empty: "nothing to free", columns: ["pod", "sessions", "layers", "merged", "base", "freed"]
+        ) {
             [
-                .text($0.pod ?? ""), .number("\($0.what?.sessions.count ?? 0)"), .number("\($0.what?.layers.count ?? 0)"),
+                .text($0.pod ?? ""), .number("\($0.what?.sessions.count ?? 0)"),
+                .number("\($0.what?.layers.count ?? 0)"),
                 .number("\($0.what?.merged.count ?? 0)"), .text($0.base.map { String($0.prefix(12)) } ?? ""),
                 .number(byteText($0.freedBytes)),
             ]

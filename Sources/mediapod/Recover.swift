@@ -90,7 +90,8 @@ struct Recover: ParsableCommand {
         guard let last = layers.last else { return }
         let bytes = byteText(layers.reduce(0) { $0 + $1.bytes })
         let after = last.session.map { "after session \($0)" } ?? "by a fresh run"
-        let what = layers.count == 1 ? "what was written \(after) and not suspended" : "\(layers.count) layers not suspended"
+        let what =
+            layers.count == 1 ? "what was written \(after) and not suspended" : "\(layers.count) layers not suspended"
         Terminal.say("pod \(pod): \(what) is kept (\(bytes)); see: mediapod recover \(pod)")
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CLI
+internal import Checkpoint
 internal import DeviceStore
 internal import LinuxSystem
 internal import Pod
@@ -16,6 +17,8 @@ struct Resume: ParsableCommand {
 
     @OptionGroup var pod: PodOptions
     @OptionGroup var sound: SoundOptions
+    @OptionGroup var network: NetworkOptions
+    @OptionGroup var keys: KeyOptions
     @OptionGroup var output: OutputOptions
 
     @Option(
@@ -29,6 +32,12 @@ struct Resume: ParsableCommand {
             "Make the session another pod, of this name, and resume that; this one stays as it is.", valueName: "name"))
     var branch: String?
 
+    @Flag(
+        help: """
+            Also on a CPU that has not all that the session's programs may use: what uses it all the same ends (SIGILL).
+            """)
+    var anyCpu = false
+
     @Flag(name: .shortAndLong, help: "Do not wait for the pod's main program.")
     var detach = false
 
@@ -37,8 +46,9 @@ struct Resume: ParsableCommand {
         let progress = Progress()
         let sound = try sound.choice()
         let observer = detach ? try progress.observer() : progress.observer(signals: signals)
-        let (session, report) = try resume(pod.session(), sound, observer)
+        let (session, report) = try resume(pod.session(), sound, try keys.keys(), observer)
         progress.line.finish()
+        for warning in report.warnings { Terminal.say(warning) }
         Recover.remind(of: report.recoverable, pod: session.store.name)
         // Followed, standard output is the program's.
         if detach || output.format == .json {
@@ -63,13 +73,19 @@ struct Resume: ParsableCommand {
     }
 
     private func resume(
-        _ session: Session, _ sound: SoundChoice, _ observer: Observer
+        _ session: Session, _ sound: SoundChoice, _ keys: Keys, _ observer: Observer
     ) throws -> (Session, ResumeReport) {
-        guard let branch else { return (session, try session.resume(at: at, sound: sound, observer)) }
+        let network = network.network
+        guard let branch else {
+            return (
+                session,
+                try session.resume(at: at, sound: sound, network: network, anyCPU: anyCpu, keys: keys, observer)
+            )
+        }
         observer.stage("making pod \(branch)")
         let new = try session.branch(at: at, named: branch)
         do {
-            return (new, try new.resume(sound: sound, observer))
+            return (new, try new.resume(sound: sound, network: network, anyCPU: anyCpu, keys: keys, observer))
         } catch {
             // It was there for this only.
             try? new.remove()

@@ -15,6 +15,7 @@ struct Run: ParsableCommand {
 
     @OptionGroup var pod: PodOptions
     @OptionGroup var sound: SoundOptions
+    @OptionGroup var network: NetworkOptions
     @OptionGroup var arguments: ProgramArguments
 
     @Flag(name: .shortAndLong, help: "Do not wait for the program.")
@@ -34,7 +35,7 @@ struct Run: ParsableCommand {
         let signals = try SignalDescriptor.forAttachedProgram()
         try ProgramExit.guarded(command.first ?? "nothing", pod: pod.name) {
             let session = try pod.session()
-            try session.start(sound: try sound.choice())
+            try session.start(sound: try sound.choice(), network: network.network)
             guard !command.isEmpty else { return }
             let end: AttachedEnd
             do {

@@ -18,7 +18,8 @@ struct PodOptions: ParsableArguments {
         do {
             return Session(store: try deviceOptions.open().pod(name), runtime: .ofThisHost)
         } catch {
-            guard !needsDevice, let session = Session.remembered(name, in: .ofThisHost, device: deviceOptions.named) else {
+            guard !needsDevice, let session = Session.remembered(name, in: .ofThisHost, device: deviceOptions.named)
+            else {
                 throw error
             }
             return session
@@ -38,6 +39,16 @@ struct SoundOptions: ParsableArguments {
     var downmix = false
 
     func choice() throws -> SoundChoice { try SoundChoice.onThisHost(sound, downmix: downmix) }
+}
+
+/// `--network`
+struct NetworkOptions: ParsableArguments {
+    @Option(
+        help: """
+            The pod's network to the outside: none, or user (out through this host, by user-mode networking). It stays \
+            the pod's.
+            """)
+    var network: PodNetwork?
 }
 
 /// How a program is started; of `run` and `exec`.

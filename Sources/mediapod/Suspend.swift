@@ -13,7 +13,12 @@ struct Suspend: ParsableCommand {
             """)
 
     @OptionGroup var pod: PodOptions
+    @OptionGroup var filters: FilterOptions
+    @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+
+    @Flag(help: "Write all of the session, not what differs from the one that it was resumed from.")
+    var full = false
 
     @Option(
         help: ArgumentHelp(
@@ -27,7 +32,8 @@ struct Suspend: ParsableCommand {
         let progress = Progress()
         let session = try pod.session()
         let observer = try progress.observer()
-        let report = try session.suspend(keep: keep, observer)
+        let report = try session.suspend(
+            SuspendOptions(filters: try filters.choices(), keys: passphrase.keys(), isFull: full), keep: keep, observer)
         progress.line.finish()
         try show(report)
         // The session is safe, and the device may go. While it stays, what old sessions left on it is put in order, here
@@ -54,5 +60,6 @@ struct Suspend: ParsableCommand {
                 ("in all", milliseconds(report.total)),
             ]
         }
+        for warning in report.warnings { Terminal.say(warning) }
     }
 }

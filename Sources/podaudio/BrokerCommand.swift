@@ -41,6 +41,9 @@ struct BrokerCommand: ParsableCommand {
     @Option(help: "The descriptor on which to say OK, or ERR and why.")
     var readyFd: Int32?
 
+    @Option(help: "A descriptor to wait at: a byte comes when somebody knows of this broker who will end it.")
+    var goFd: Int32?
+
     @Option(help: "UID:GID of the desktop user, whom the broker becomes.")
     var user: String?
 
@@ -50,6 +53,11 @@ struct BrokerCommand: ParsableCommand {
     func run() throws {
         // Whoever waited for the broker's start may have gone.
         signal(SIGPIPE, SIG_IGN)
+        if let goFd {
+            var byte: UInt8 = 0
+            guard read(goFd, &byte, 1) == 1 else { return }
+            close(goFd)
+        }
         let ready = Ready(descriptor: readyFd)
         do {
             try becomeUser()

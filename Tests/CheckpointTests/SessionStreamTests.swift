@@ -2,109 +2,76 @@ import Checkpoint
 import DeviceStore
 import DeviceTestSupport
 import LinuxSystem
-import SoundControl
 import SystemPackage
 import Testing
 
 @Suite("A session's stream")
 struct SessionStreamTests {
-    private let records = SoundRecords(
-        policy: .full,
-        streams: [
-            StreamRecord(
-                id: String(repeating: "0f", count: 16), program: "mpg123", state: "running",
-                configuration: StreamConfiguration(
-                    direction: .playback, access: "RW_INTERLEAVED", format: "S16_LE", rate: 44_100, channels: 2,
-                    channelMap: "FL FR", periodFrames: 1024, bufferFrames: 8192,
-                    software: SoftwareParameters(availMin: 1024, startThreshold: 8192, stopThreshold: 8192),
-                    policy: .full),
-                playedFrames: 1_234_567, playedPhase: 11, sinkRate: 48_000, handover: 99)
-        ])
-
-    /// Images as CRIU leaves them: a flat folder.
-    private func makeImages(at folder: FilePath, bytes: Int = 2_000_000) throws {
-        try Files.makeFolder(folder, permissions: .init(rawValue: 0o755))
-        try Files.write(folder.appending("pages-1.img"), sampleBytes(bytes), permissions: .init(rawValue: 0o600))
-        for index in 1...5 {
-            let bytes = sampleBytes(3000, seed: UInt64(index))
-            try Files.write(folder.appending("core-\(index).img"), bytes, permissions: .init(rawValue: 0o644))
+    private func withSession(_ body: (StreamPlace, SessionManifest) throws -> Void) throws {
+        try StreamPlace.with { place in
+            try place.makeImages()
+            try body(place, try place.suspend())
         }
     }
 
-    private func commit(
-        _ pod: PodStore, images: FilePath, filters: [Filter] = [.zstd],
-        progress: @escaping SessionStream.Progress = { _, _ in }
-    ) throws -> SessionManifest {
-        let writer = try pod.beginSession()
-        let summary = try SessionStream.write(
-            images: images, records: records, to: writer, filters: filters, progress: progress)
-        var manifest = writer.manifest()
-        manifest.filters = summary.filters
-        manifest.imageBytes = summary.imageBytes
-        manifest.streamBytes = summary.streamBytes
-        manifest.streamSHA256 = summary.sha256
-        try writer.commit(manifest)
-        return manifest
-    }
-
-    private func withSession(_ body: (PodStore, SessionManifest, _ images: FilePath, _ place: FilePath) throws -> Void)
-        throws
-    {
-        try withPod { pod in
-            let folder = pod.device.root.removingLastComponent()
-            let images = folder.appending("images")
-            try makeImages(at: images)
-            let place = folder.appending("restored")
-            try Files.makeFolder(place, permissions: .init(rawValue: 0o755))
-            try body(pod, try commit(pod, images: images), images, place)
-        }
-    }
-
-    @Test("comes back as it was, with its sound records")
+    @Test("comes back as it was, with its records")
     func roundTrip() throws {
-        try withSession { pod, manifest, images, place in
+        try withSession { place, manifest in
             #expect(manifest.imageBytes > 2_000_000 && manifest.streamBytes < manifest.imageBytes)
-            #expect(try Files.size(of: pod.stateFile(ofSession: 1)) == manifest.streamBytes)
-            try SessionStream.verify(manifest, of: pod)
-            #expect(try SessionStream.read(manifest, of: pod, into: place) == records)
-            try Pipeline([Command("diff", ["-r", images.string, place.string])]).run()
+            #expect(manifest.requires == [])
+            #expect(try Files.size(of: place.pod.stateFile(ofSession: 1)) == manifest.streamBytes)
+            #expect(try place.pod.currentSession() == manifest)
+            let record = try place.unpack(manifest)
+            try place.expectSame()
+            #expect(record?.session?.sound == StreamPlace.records)
+            #expect(record?.filters == ["zstd"])
+            try StreamReader.verify(manifest, of: place.pod)
+            try place.reader(manifest).verifyContents()
         }
     }
 
-    @Test("is an ordinary tar in an ordinary zstd file")
+    @Test("is an ordinary tar in an ordinary zstd file, with the images as CRIU wrote them")
     func ordinary() throws {
-        try withSession { pod, _, images, place in
-            let state = pod.stateFile(ofSession: 1).string
-            try Pipeline([Command("sh", ["-c", "zstd -dcq '\(state)' | tar -xC '\(place)'"])]).run()
-            try Pipeline([Command("diff", ["-r", images.string, place.string])]).run()
+        try withSession { place, _ in
+            try Files.makeFolder(place.unpacked, permissions: .init(rawValue: 0o755))
+            try place.shell("zstd -dcq \"$1\"/device/pods/x/sessions/1/state | tar -xC \"$1/unpacked\"")
+            #expect(try Files.list(place.unpacked) == ["blocks", "images", "session.json"])
+            try place.shell("diff -r \"$1/images\" \"$1/unpacked/images\"")
         }
     }
 
-    @Test("goes through filters in order, and back in the opposite one")
-    func filters() throws {
-        try withPod { pod in
-            let folder = pod.device.root.removingLastComponent()
-            try makeImages(at: folder.appending("images"))
-            let manifest = try commit(pod, images: folder.appending("images"), filters: [.zstd, .zstd])
-            #expect(manifest.filters == ["zstd", "zstd"])
-            let place = folder.appending("restored")
-            try Files.makeFolder(place, permissions: .init(rawValue: 0o755))
-            try SessionStream.read(manifest, of: pod, into: place)
-            try Pipeline([Command("diff", ["-r", "\(folder)/images", place.string])]).run()
+    @Test("is read when another program made its tar")
+    func foreignTar() throws {
+        try withSession { place, manifest in
+            try Files.makeFolder(place.unpacked, permissions: .init(rawValue: 0o755))
+            // GNU tar's own headers and padding instead of ours, the same members in the same order.
+            try place.shell(
+                """
+                cd "$1"; zstd -dcq device/pods/x/sessions/1/state > state.tar; tar -xf state.tar -C unpacked
+                tar -tf state.tar > names; tar -cf again.tar -C unpacked -T names; zstd -qfc again.tar > again
+                """)
+            var other = manifest
+            let bytes = try Files.read(place.folder.appending("again"), limit: 1 << 24)
+            other.streamBytes = UInt64(bytes.count)
+            other.streamSHA256 = digest(bytes)
+            try Files.replace(place.pod.stateFile(ofSession: 1), with: bytes)
+            try place.unpack(other)
+            try place.expectSame()
         }
     }
 
     @Test("that is damaged leaves nothing to restore from, and says what is wrong")
     func damaged() throws {
-        try withSession { pod, manifest, _, place in
-            let file = pod.stateFile(ofSession: 1)
+        try withSession { place, manifest in
+            let file = place.pod.stateFile(ofSession: 1)
             let good = try Files.read(file, limit: 1 << 24)
             func expect(_ bytes: [UInt8]?, _ problem: String) throws {
                 if let bytes { try Files.replace(file, with: bytes) } else { try Files.remove(file) }
                 let expected = "session 1 of pod x: \(problem)"
-                #expect(message { try SessionStream.read(manifest, of: pod, into: place) } == expected)
-                #expect(message { try SessionStream.verify(manifest, of: pod) } == expected)
-                #expect(try Files.list(place) == [])
+                #expect(place.refusal(manifest) == expected)
+                try place.expectNothing()
+                #expect(message { try StreamReader.verify(manifest, of: place.pod) } == expected)
+                #expect(message { try place.reader(manifest).verifyContents() } == expected)
             }
             try expect(Array(good.dropLast(1000)), "state is truncated: \(good.count - 1000) of \(good.count) bytes")
             try expect([], "state is truncated: 0 of \(good.count) bytes")
@@ -115,87 +82,105 @@ struct SessionStreamTests {
                 flipped[place] ^= 0x10
                 try expect(flipped, "state is damaged: its SHA-256 is not the manifest's")
             }
+            var swapped = good
+            swapped.replaceSubrange(4096..<8192, with: good[8192..<12288])
+            swapped.replaceSubrange(8192..<12288, with: good[4096..<8192])
+            try expect(swapped, "state is damaged: its SHA-256 is not the manifest's")
             try expect(nil, "state is missing")
         }
     }
 
-    @Test("that names a filter which is not there is refused")
-    func unknownFilter() throws {
-        try withSession { pod, manifest, _, place in
-            var other = manifest
-            other.filters = ["rot13"]
-            #expect(
-                message { try SessionStream.read(other, of: pod, into: place) }
-                    == "session 1 of pod x: filter rot13: there is none of that name; there are: zstd")
-        }
-    }
-
-    @Test("that was put through something else than the manifest says is refused, naming the filter")
-    func wrongFilter() throws {
-        try withPod { pod in
-            let folder = pod.device.root.removingLastComponent()
-            try makeImages(at: folder.appending("images"))
-            var manifest = try commit(pod, images: folder.appending("images"), filters: [])
-            manifest.filters = ["zstd"]
-            try Files.makeFolder(folder.appending("place"), permissions: .init(rawValue: 0o755))
-            #expect(
-                message { try SessionStream.read(manifest, of: pod, into: folder.appending("place")) }
-                    .hasPrefix("session 1 of pod x: filter zstd ended with exit code 1: "))
-            #expect(try Files.list(folder.appending("place")) == [])
-        }
-    }
-
-    @Test(
-        "is not written through a filter that fails, and the old session stays",
-        arguments: [
-            ("echo 'out of luck' >&2; exit 7", "filter bad ended with exit code 7: out of luck"),
-            ("head -c 100", "filter bad ended before it had read all its input"),
-        ])
-    func badFilter(script: String, problem: String) throws {
-        try withSession { pod, old, images, _ throws in
-            let bad = Filter(name: "bad", encode: ("sh", ["-c", script]), decode: ("cat", []))
-            for filters in [[bad], [bad, .zstd], [.zstd, bad]] {
-                #expect(
-                    message { _ = try commit(pod, images: images, filters: filters) }
-                        == "cannot write session 2 of pod x: \(problem)")
+    @Test("whose manifest has one bit wrong is refused, naming it")
+    func damagedManifest() throws {
+        try withSession { place, _ in
+            let file = place.pod.folder.appending("sessions/1/manifest.json")
+            let good = try Files.read(file, limit: 1 << 20)
+            for place_ in stride(from: 0, to: good.count, by: 7) {
+                for bit in [0, 4] {
+                    var flipped = good
+                    flipped[place_] ^= 1 << UInt8(bit)
+                    try Files.replace(file, with: flipped)
+                    let text = message { _ = try place.pod.currentSession() }
+                    #expect(text.hasPrefix("session 1 of pod x: manifest.json "), "byte \(place_): \(text)")
+                }
             }
-            #expect(try pod.currentSession() == old)
-            #expect(try Files.list(pod.folder.appending("sessions")) == ["1"])
+        }
+    }
+
+    @Test("is refused beside the manifest of another")
+    func swapped() throws {
+        try StreamPlace.with { place in
+            try place.makeImages()
+            let first = try place.suspend()
+            let second = try place.suspend()
+            // Even if the digests were made to fit.
+            var forged = first
+            forged.streamBytes = second.streamBytes
+            forged.streamSHA256 = second.streamSHA256
+            try place.shell("cp \"$1\"/device/pods/x/sessions/2/state \"$1\"/device/pods/x/sessions/1/state")
+            #expect(
+                place.refusal(forged) == "session 1 of pod x: manifest.json and state are not of the same session")
+            try place.expectNothing()
+            #expect(
+                place.refusal(first).hasPrefix("session 1 of pod x: state is "))
+        }
+    }
+
+    @Test("tells how far it is, never back and never beyond the whole")
+    func progress() throws {
+        try StreamPlace.with { place in
+            try place.makeImages(bytes: 20_000_000)
+            try place.define("slow", encode: ["sh", "-c", "sleep 0.3; cat; sleep 0.3"], decode: ["cat"])
+            var seen: [UInt64] = []
+            try place.suspend(["slow"]) { done, total in
+                #expect(done <= total)
+                seen.append(done)
+                if seen.count > 1 { #expect(done >= seen[seen.count - 2]) }
+            }
+            #expect(seen.count > 2 && seen[seen.count - 1] > 20_000_000)
         }
     }
 
     @Test("does not fit a full device, which says how much is lacking; the old session stays")
     func full() throws {
         try withFolder { folder in
-            try makeImages(at: folder.appending("images"), bytes: 30_000_000)
             try withExt4(megabytes: 12) { mount in
-                let device = try makeDevice(at: mount)
+                let device = try makeDevice(at: mount.appending("device"))
                 let pod = try device.createPod(PodConfiguration(name: "x", base: someBase))
                 let old = try pod.commitSession()
-                let text = message { _ = try commit(pod, images: folder.appending("images")) }
+                let place = try StreamPlace(pod, images: folder.appending("images"))
+                try place.makeImages(bytes: 30_000_000)
+                let text = message { try place.suspend() }
                 #expect(text.hasPrefix("cannot write session 2 of pod x: the device is full (needs up to 30 MB, "))
-                #expect(text.hasSuffix(" MB free); free some space on \(mount)"))
+                #expect(text.hasSuffix(" MB free); free some space on \(device.root)"))
                 #expect(try pod.currentSession() == old)
                 #expect(try Files.list(pod.folder.appending("sessions")) == ["1"])
                 // The space is free again.
-                try makeImages(at: folder.appending("small"))
-                _ = try commit(pod, images: folder.appending("small"))
+                try place.shell("rm \"$2\"/*")
+                try place.makeImages()
+                try place.suspend()
             }
         }
     }
 
-    @Test("tells how far it is, never back and never beyond the whole")
-    func progress() throws {
-        try withPod { pod in
-            let folder = pod.device.root.removingLastComponent()
-            try makeImages(at: folder.appending("images"), bytes: 20_000_000)
-            let slow = Filter(name: "slow", encode: ("sh", ["-c", "sleep 0.3; cat; sleep 0.3"]), decode: ("cat", []))
-            var seen: [UInt64] = []
-            let manifest = try commit(pod, images: folder.appending("images"), filters: [slow]) { done, total in
-                #expect(done <= total)
-                seen.append(done)
-            }
-            #expect(seen.count > 2 && seen == seen.sorted() && seen.last == manifest.imageBytes)
+    @Test("can be looked into")
+    func listing() throws {
+        try withSession { place, manifest in
+            let contents = try place.reader(manifest).list()
+            #expect(
+                contents.members.map(\.name) == [
+                    "blocks", "images/core-1.img", "images/core-2.img", "images/core-3.img", "images/core-4.img",
+                    "images/core-5.img", "images/empty.img", "images/pages-1.img", "images/pages-2.img",
+                ])
+            #expect(contents.members.compactMap(\.imageBytes).reduce(0, +) == manifest.imageBytes)
+            #expect(contents.record.session?.sound == StreamPlace.records)
         }
     }
+}
+
+/// SHA-256, 64 hexadecimal digits.
+func digest(_ bytes: [UInt8]) -> String {
+    var digest = StreamDigest()
+    bytes.withUnsafeBytes { digest.update($0) }
+    return digest.hexadecimal
 }

@@ -42,6 +42,21 @@ struct SessionTests {
         }
     }
 
+    @Test("stays as long as one that is kept requires it")
+    func required() throws {
+        try withPod { pod in
+            for requires in [[], [1], [1], []] {
+                let writer = try pod.beginSession()
+                var manifest = writer.manifest()
+                manifest.requires = requires
+                try writer.commit(manifest)
+                _ = try pod.tidy(keep: 1, isMounted: false)
+                #expect(try pod.sessions() == requires + [manifest.number])
+                #expect(try pod.currentSession() == manifest)
+            }
+        }
+    }
+
     @Test("that is not committed leaves nothing", arguments: [true, false])
     func abandon(hasPrevious: Bool) throws {
         try withPod { pod in
@@ -132,11 +147,21 @@ struct SessionTests {
                 #expect(message { _ = try pod.currentSession() } == "session 1 of pod x: \(problem)")
             }
             try expect(
-                text.replacing("\"format_version\" : 1", with: "\"format_version\" : 2"),
-                "manifest.json has format 2, this program reads up to 1; use a newer mediapod")
+                text.replacing("\"format_version\" : 2", with: "\"format_version\" : 3"),
+                "manifest.json has format 3, this program reads up to 2; use a newer mediapod")
             try expect(String(text.dropLast(20)), "manifest.json is not JSON")
             try expect(text.replacing("\"base\"", with: "\"bass\""), "manifest.json has no \"base\"")
-            try expect(text.replacing("\"number\" : 1", with: "\"number\" : 7"), "manifest.json is that of session 7")
+            let damaged = "manifest.json is damaged: its SHA-256 is not its checksum"
+            try expect(text.replacing("\"number\" : 1", with: "\"number\" : 7"), damaged)
+            try expect(text.replacing("\"host-a\"", with: "\"host-b\""), damaged)
+            try expect(
+                text.replacing("\"checksum\" : \"", with: "\"checksum\" : \"x"), "manifest.json has no \"checksum\"")
+            try Files.replace(file, with: Array(text.utf8))
+            try Files.move(pod.sessionFolder(1), to: pod.sessionFolder(2))
+            #expect(
+                message { _ = try pod.manifest(ofSession: 2) }
+                    == "session 2 of pod x: manifest.json is that of session 1")
+            try Files.move(pod.sessionFolder(2), to: pod.sessionFolder(1))
             try expect(nil, "manifest.json is missing")
             try Files.removeTree(pod.sessionFolder(1))
             #expect(message { _ = try pod.currentSession() } == "session 1 of pod x: its folder is missing")

@@ -111,8 +111,14 @@ public final class RandomLayers {
         case 10: symlink("target-\(random.next(below: 9))", one)
         case 11: link(one, other)
         case 12: lchown(one, 100_000 + UInt32(random.next(below: 3)), 100_000)
-        case 13: if random.next(below: 2) == 0 { chmod(one, UInt32(0o700 + random.next(below: 64))) } else { mkfifo(one, 0o644) }
-        case 14: try? OpenFolder(FilePath(one)).descriptor.setAttribute("user.test", to: [UInt8(random.next(below: 255))])
+        case 13:
+            if random.next(below: 2) == 0 {
+                chmod(one, UInt32(0o700 + random.next(below: 64)))
+            } else {
+                mkfifo(one, 0o644)
+            }
+        case 14:
+            try? OpenFolder(FilePath(one)).descriptor.setAttribute("user.test", to: [UInt8(random.next(below: 255))])
         default:
             // A folder anew: overlayfs makes it opaque.
             guard isDeep(one), (try? Files.removeTree(FilePath(one))) != nil, mkdir(one, 0o750) == 0 else { return }

@@ -57,6 +57,36 @@ import Testing
         #expect(heard.isExact, "\(heard)")
     }
 
+    /// At the card's own rate, as nothing else is bit-exact there: it takes more than 16 bits.
+    @Test func aSessionGoesOnAtAHostThatHasOnlyALSAAndBack() throws {
+        let hosts = try TwoHosts(rate: 48000)
+        try hosts.b.useCard("card")
+        let noise = Frames.noise(count: 48000 * 9, seed: 77)
+        let file = hosts.folder.appending("noise.raw")
+        try Files.write(file, Frames.pack(noise), permissions: .init(rawValue: 0o644))
+        try hosts.a.must(["run", TwoHosts.pod, "--detach", "--sound", hosts.a.sound])
+        try hosts.a.must(["cp", file.string, "\(TwoHosts.pod):/root/noise.raw"])
+        let player = ["aplay", "-q", "-t", "raw", "-f", "S16_LE", "-c", "2", "-r", "48000", "/root/noise.raw"]
+        try hosts.a.must(["exec", TwoHosts.pod, "--detach", "--"] + player)
+        for (from, to) in [(hosts.a, hosts.b), (hosts.b, hosts.a)] {
+            let part = UInt64(noise.count / 3) * (from === hosts.a ? 1 : 2)
+            try from.waitUntilPlayed(part, pod: TwoHosts.pod)
+            try from.must(["suspend", TwoHosts.pod])
+            try to.must(["resume", TwoHosts.pod, "--detach", "--sound", to.sound])
+        }
+        #expect(hosts.a.status(of: TwoHosts.pod)?.sink.spec == hosts.a.sound)
+        try hosts.a.waitUntilSilent(pod: TwoHosts.pod)
+        try hosts.a.must(["stop", TwoHosts.pod])
+        usleep(300_000)
+        let onA = FrameComparison.withoutSilence(try hosts.a.recorder.finish())
+        let onB = FrameComparison.withoutSilence(try hosts.b.recorder.finish())
+        let place = try #require(FrameComparison.place(of: Array(onB.prefix(64)), in: noise, near: noise.count / 3))
+        #expect(onB.count > 48000)
+        let whole = onA[..<place] + onB + onA[place...]
+        let isExact = whole.elementsEqual(noise)
+        #expect(isExact, "\(onA.count) and \(onB.count) of \(noise.count) frames, from \(place) on")
+    }
+
     @Test func theSoundPolicyIsKeptWithThePod() throws {
         let hosts = try TwoHosts()
         let set = try hosts.a.must(["policy", "full", "--pod", TwoHosts.pod], program: "podaudio")

@@ -85,6 +85,13 @@ import Testing
         let isWhole = noise[place..<place + recorded.count].elementsEqual(recorded)
         #expect(isWhole)
 
+        // With a loss, which noise is the worst case of: the same all the same.
+        let vorbis = hosts.folder.appending("recorded.ogg")
+        try hosts.a.must(["record", TwoHosts.pod, vorbis.string, "--seconds", "1"], program: "podaudio")
+        let lossy = try decode(vorbis, in: hosts)
+        #expect(lossy.count > 22050)
+        #expect(Self.likeness(Array(lossy.suffix(16384)), in: noise) > 0.5)
+
         try hosts.a.must(["move", hosts.b.sound], program: "podaudio")
         let missing = try hosts.a.run(["move", "pulse:unix:/nowhere"], program: "podaudio")
         #expect(missing.status == .exited(1) && missing.error.split(separator: "\n").count == 1)
@@ -101,6 +108,26 @@ import Testing
             return status.brokerPID != broker && status.sink.spec == hosts.b.sound && !status.streams.isEmpty
         }
         #expect(player.wait().isSuccess)
+    }
+
+    /// The highest correlation of the left channel of `part` with the same number of frames anywhere in `whole`.
+    private static func likeness(_ part: [UInt32], in whole: [UInt32]) -> Double {
+        func left(_ frames: [UInt32]) -> [Float] { frames.map { Float(Int16(truncatingIfNeeded: $0)) } }
+        let (part, whole) = (left(part), left(whole))
+        func correlation(at place: Int, count: Int) -> Double {
+            var (product, mine, theirs): (Float, Float, Float) = (0, 0, 0)
+            for index in 0..<count {
+                let (one, other) = (part[index], whole[place + index])
+                product += one * other
+                mine += one * one
+                theirs += other * other
+            }
+            return mine > 0 && theirs > 0 ? Double(product / (mine * theirs).squareRoot()) : 0
+        }
+        // The place by the first few frames, then all of them there.
+        let places = 0...(whole.count - part.count)
+        let place = places.max { correlation(at: $0, count: 256) < correlation(at: $1, count: 256) }
+        return correlation(at: place ?? 0, count: part.count)
     }
 
     /// A file's frames, by an independent decoder.

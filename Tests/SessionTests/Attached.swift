@@ -15,6 +15,14 @@ final class Attached {
         child = try host.start(arguments, in: scratch.path, inTerminal: inTerminal)
     }
 
+    /// A program beside the test; killed when it is let go.
+    static func program(_ words: [String]) throws -> ChildProcess {
+        let null = try Files.openForReading("/dev/null")
+        let output = try Files.openForWriting("/dev/null")
+        return try ChildProcess(
+            Command(words[0], Array(words.dropFirst())), input: null.number, output: output.number, error: 2)
+    }
+
     var pid: Int32 { child.pid }
 
     func waitForOutput(_ text: String) throws {

@@ -24,7 +24,9 @@ extension SessionTests {
         }
 
         /// A host that says one line, and leaves the device as it is, when it cannot do something; or can do it.
-        private func tryToResume(_ hosts: TestHosts, _ device: FilePath, nonce: Substring, _ what: String) throws -> Bool {
+        private func tryToResume(_ hosts: TestHosts, _ device: FilePath, nonce: Substring, _ what: String) throws
+            -> Bool
+        {
             let runtime = try LabFolder("mediapod-bad")
             let host = TestHost(runtime: runtime.appending("C"), device: device)
             let before = try listing(device)
@@ -81,10 +83,13 @@ extension SessionTests {
                 "cd pods/p/sessions/1; rm state; ln -s /dev/zero state", "cd pods/p/sessions/1; rm state; mkfifo state",
                 "cd pods/p; rm pod.json; mkfifo pod.json", "cd pods/p; mv current x; ln -s x current",
                 "cd pods/p; rm current; mkfifo current", "echo ../../x > pods/p/current", "echo -1 > pods/p/current",
-                "cd bases; mv *.squashfs x; for i in x; do ln -s x $(sed -n 's/.*\"base\" : \"\\(.*\\)\".*/\\1/p' ../pods/p/pod.json).squashfs; done",
-                "sed -i 's/\"base\" : \".*\"/\"base\" : \"..\\/..\\/..\\/etc\\/passwd\"/' pods/p/pod.json pods/p/sessions/1/manifest.json",
+                "cd bases; mv *.squashfs x; for i in x; do "
+                    + "ln -s x $(sed -n 's/.*\"base\" : \"\\(.*\\)\".*/\\1/p' ../pods/p/pod.json).squashfs; done",
+                "sed -i 's/\"base\" : \".*\"/\"base\" : \"..\\/..\\/..\\/etc\\/passwd\"/' "
+                    + "pods/p/pod.json pods/p/sessions/1/manifest.json",
                 "sed -i '/\"layers\"/{n;s/1/-1/}' pods/p/sessions/1/manifest.json",
-                "cd pods/p/layers/1; rm layer.json; mkfifo layer.json", "cd pods/p/layers/1; ln -sf /etc/passwd layer.json",
+                "cd pods/p/layers/1; rm layer.json; mkfifo layer.json",
+                "cd pods/p/layers/1; ln -sf /etc/passwd layer.json",
             ] {
                 try copy(hosts.device, to: place)
                 try Pipeline([Command("sh", ["-c", "cd \"$1\" && \(change)", "sh", place.string])]).run()
@@ -159,7 +164,8 @@ extension SessionTests {
             let pod = try Device.open(hosts.device).pod("p")
             let lock = try pod.lock(to: "suspend", runtime: "/run/first", withinMilliseconds: 0)
             let commands = [
-                ["resume", "p"], ["stop", "--discard", "p"], ["rm", "p"], ["prune", "p"], ["resume", "p", "--branch", "q"],
+                ["resume", "p"], ["stop", "--discard", "p"], ["rm", "p"], ["prune", "p"],
+                ["resume", "p", "--branch", "q"],
             ]
             // All at once: each of them waits for a while.
             let attempts = try commands.map { command in

@@ -38,7 +38,7 @@ extension SessionTests {
                 #expect(said.code == 1 && said.line?.contains("full") == true, "\(kilobytes) kB: \(said.error)")
                 #expect(said.error.contains("the session runs on"))
                 #expect(try pod.currentSession() == old && pod.sessions() == [old.number], "\(kilobytes) kB")
-                try SessionStream.verify(old, of: pod)
+                try StreamReader.verify(old, of: pod)
                 try disk.empty()
                 let now = try hosts.a.count()
                 #expect(now.nonce == nonce && now.value > before.value, "\(kilobytes) kB: it runs on")

@@ -20,7 +20,9 @@ extension SessionTests {
         }
 
         private func write(_ text: String, _ host: TestHost) throws {
-            try host.must(["exec", "p", "--", "sh", "-c", "echo \(text) > /root/file; echo \(text) > /root/only-\(text)"])
+            try host.must([
+                "exec", "p", "--", "sh", "-c", "echo \(text) > /root/file; echo \(text) > /root/only-\(text)",
+            ])
         }
 
         private func text(_ host: TestHost, pod: String = "p") throws -> String {

@@ -39,6 +39,7 @@ extension SessionTests {
             #expect(cgroup.killAll())
             cgroup.remove()
             try PodFileSystem.unmount(in: folder)
+            try Mounts.detach(folder.images)
             try Files.removeTree(host.runtime)
         }
 
@@ -108,7 +109,8 @@ extension SessionTests {
             }
             var status = stat()
             #expect(lstat(root.appending("setuid").string, &status) == 0)
-            #expect(status.st_mode & 0o7777 == 0o755 && status.st_uid == getuid(), "the pod's rights are not the host's")
+            #expect(
+                status.st_mode & 0o7777 == 0o755 && status.st_uid == getuid(), "the pod's rights are not the host's")
             #expect(lstat(root.appending("link").string, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
             #expect(lstat(root.appending("pipe").string, &status) != 0)
             let deleted = try Files.text(target.appending("deleted")).split(separator: "\n")

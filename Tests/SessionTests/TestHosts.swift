@@ -41,6 +41,8 @@ final class TestHost {
     let device: FilePath
     /// `NAME=value`, besides what every command gets.
     var environment: [String] = []
+    /// A program and its arguments that commands are run by: into the namespaces of a host of its own.
+    var prefix: [String] = []
 
     init(runtime: FilePath, device: FilePath) {
         self.runtime = runtime
@@ -65,10 +67,12 @@ final class TestHost {
         _ arguments: [String], input: FilePath = "/dev/null", in scratch: FilePath, inTerminal: Bool = false
     ) throws -> ChildProcess {
         let program = LabBroker.binaries.appending("mediapod").string
-        let quoted = ([program] + arguments).map { "'\($0)'" }.joined(separator: " ")
+        let words = prefix + [program] + arguments
+        let quoted = words.map { "'\($0)'" }.joined(separator: " ")
         let command =
             inTerminal
-            ? ("script", ["-qefc", "stty rows 24 cols 80; exec \(quoted)", "/dev/null"]) : (program, arguments)
+            ? ("script", ["-qefc", "stty rows 24 cols 80; exec \(quoted)", "/dev/null"])
+            : (words[0], Array(words.dropFirst()))
         let fixed = [
             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
             "MEDIAPOD_RUNTIME=\(runtime.string)", "MEDIAPOD_DEVICE=\(device.string)",

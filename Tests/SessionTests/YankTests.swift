@@ -104,7 +104,7 @@ extension SessionTests {
             do {
                 let pod = try Device.open(root).pod(TestHosts.pod)
                 for number in try pod.sessions() where number > 1 {
-                    try SessionStream.verify(try pod.session(number), of: pod)
+                    try StreamReader(try pod.session(number), of: pod).verifyContents()
                     #expect(try expected(pod, number, all[number]?.text ?? "").files == all[number]?.files, "\(name)")
                 }
                 let current = try pod.currentSessionNumber()

@@ -88,6 +88,20 @@ import Testing
         #expect(samples.place(in: try host.recorder.finishBytes()) != nil)
     }
 
+    @Test func eightChannelsArriveAtTheHighestRate() throws {
+        let host = try SoundHost(rate: 192_000, channelMap: PulseServer.surround71, format: "s32le", policy: .full)
+        #expect(try Self.offered("CHANNELS", by: host) == "[1 8]")
+        #expect(try Self.offered("RATE", by: host) == "[8000 192000]")
+        let samples = Samples(count: 192_000, channels: 8, sampleBytes: 4)
+        let player = try play(samples, "S32_LE", rate: 192_000, channels: 8, at: host)
+        #expect(player.wait().isSuccess, "\(host.text(of: "program.log"))")
+        usleep(300_000)
+        // A busy machine may let it run dry, which is silence in between.
+        let heard = Samples.withoutSilence(try host.recorder.finishBytes(), frameBytes: samples.frameBytes)
+        let isExact = heard == samples.bytes
+        #expect(isExact, "\(heard.count) of \(samples.bytes.count) bytes")
+    }
+
     @Test func moreThanWasOfferedIsRefusedWhoeverAsks() throws {
         let host = try SoundHost(rate: 48000, channelMap: PulseServer.surround51)
         let samples = Samples(count: 4800, channels: 6, sampleBytes: 2)

@@ -22,9 +22,9 @@ enum Place: String, CaseIterable, CustomTestStringConvertible {
     /// Whether what is played there is heard by the test.
     var isHeard: Bool { self != .alsaNull && self != .nowhere }
 
-    /// Frames that a starved stream may lack of being told that all was played: PipeWire asks for whole cycles of its
-    /// own, and tells nothing of what is less.
-    var untold: UInt64 { self == .pipeWire ? 2048 : 0 }
+    /// Fewer frames than these, at a beginning or after it ran dry, a stream may have had without being told that they
+    /// were played: PipeWire begins with a whole cycle of its own.
+    var firstCycle: UInt64 { self == .pipeWire ? 2048 : 0 }
 
     enum Source {
         /// Records what is played.

@@ -7,10 +7,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CLinuxFaults.h"
 #include "CLinuxFiles.h"
 #include "CLinuxMounts.h"
 #include "CLinuxNetwork.h"
 #include "CLinuxProcess.h"
+#include "CLinuxProcessor.h"
 #include "CLinuxSpawn.h"
 
 // Descriptors that one message may carry. A unix socket's own limit is 253 (SCM_MAX_FD); nothing here sends

@@ -13,6 +13,9 @@ int csys_open(const char *path, int flags, mode_t mode);
 /// The same for a name in an open folder.
 int csys_open_at(int folder, const char *name, int flags, mode_t mode);
 
+/// memfd_create, close-on-exec.
+int csys_memory_file(const char *name);
+
 /// Writes to the device whatever the file system that `fd` lies on still holds in memory.
 int csys_syncfs(int fd);
 

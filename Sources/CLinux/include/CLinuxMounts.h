@@ -35,10 +35,6 @@ int csys_loop_attach(int file, int *number);
 /// A user namespace whose ids 0 ..< count are `base` ..< base + count of this one.
 int csys_user_namespace(uint32_t base, uint32_t count);
 
-/// In the network namespace of `pid`: brings the loopback up, and allows what programs expect of a machine of their own,
-/// low ports and ping for all.
-int csys_prepare_network(pid_t pid);
-
 /// MOUNT_ATTR_NODEV: device nodes in it are just names.
 static const unsigned int csys_mount_nodev = 0x4;
 

@@ -19,6 +19,14 @@ struct csys_descriptor {
 int csys_launch(const char *path, char *const argv[], char *const envp[],
                const struct csys_descriptor *descriptors, size_t count, int new_session);
 
+/// `csys_launch` for a program that is to have no rights on this host but to use its network, or, when `isolated`, not
+/// even that: it is root in the user namespace open at `user_namespace`, nobody outside of it, and finds a /dev/net/tun
+/// that it may open. It does not begin before a byte is written to `*gate`, the caller's to close, and ends when that is
+/// closed without. What fails after the fork it writes to its descriptor 2. Needs root.
+int csys_launch_in_user_namespace(const char *path, char *const argv[], char *const envp[],
+                                  const struct csys_descriptor *descriptors, size_t count, int user_namespace,
+                                  int isolated, int *gate);
+
 /// The exit status of a child that has ended, in the form of waitpid(2), into `*status`; 1 when it has, 0 when it runs.
 int csys_reap(pid_t pid, int *status);
 
@@ -30,6 +38,9 @@ int csys_idle_io(void);
 
 /// 1 when `fd` polls readable within the time (-1: for ever), 0 when not, -EINTR when a signal came.
 int csys_wait_readable(int fd, int milliseconds);
+
+/// A counter that one thread waits for (blocks, or polls) and another adds to. eventfd(2), close-on-exec.
+int csys_event_counter(int non_blocking);
 
 /// Handles the signals, and gives a non-blocking descriptor that they are read from. One for the whole process.
 int csys_signal_descriptor(const int *signals, size_t count);

@@ -56,7 +56,10 @@ struct BenchSound: ParsableCommand {
                 }
             case .xruns:
                 for server in servers {
-                    figures += try Underruns(server: server, rounds: max(3, rounds / 2)).measure()
+                    for isLoaded in [false, true] {
+                        figures += try Underruns(server: server, rounds: max(3, rounds / 2), isLoaded: isLoaded)
+                            .measure()
+                    }
                 }
             case .detach: figures += try Detaching(tries: 20).measure()
             case .delay:

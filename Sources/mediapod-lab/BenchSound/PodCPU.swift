@@ -26,20 +26,30 @@ struct PodCPU {
         var inPod: [Double] = []
         var broker: [Double] = []
         var peer: [Double] = []
-        for round in 1...rounds {
-            say("a stream in a pod, round \(round) of \(rounds)")
-            let (client, server) = try playInPod(host)
-            inPod.append(client)
-            broker.append(server)
+        func playByPeer() throws -> Double {
             let before = CPUTime.ofChildren
             let log = folder.appending("peer.log")
             guard try stage.play(BenchPeer.pulse.id, sound, log: log).wait().isSuccess else {
                 throw Failure("the peer", "aplay failed", remedy: "see \(log.string)")
             }
-            peer.append(perSecond(CPUTime.ofChildren - before))
+            return perSecond(CPUTime.ofChildren - before)
+        }
+        // By itself: a pod's first program has its files read off the device and unpacked, once.
+        say("the first stream in a pod")
+        let first = try playInPod(host)
+        let peerFirst = try playByPeer()
+        for round in 1...rounds {
+            say("a stream in a pod, round \(round) of \(rounds)")
+            let (client, server) = try playInPod(host)
+            inPod.append(client)
+            broker.append(server)
+            peer.append(try playByPeer())
         }
         let peerName = "\(BenchPeer.pulse.name), client"
         return [
+            BenchFigure(
+                "48 kHz stereo in a pod, the first since its start", unit: "ms per s played",
+                ours: [first.client + first.broker], peer: [peerFirst], peerName: peerName, goal: nil),
             BenchFigure(
                 "48 kHz stereo in a pod, CPU of pod and broker", unit: "ms per s played",
                 ours: zip(inPod, broker).map { $0 + $1 }, peer: peer, peerName: peerName, goal: 1.2),

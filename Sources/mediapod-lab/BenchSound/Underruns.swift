@@ -8,10 +8,13 @@ internal import SystemPackage
 struct Underruns {
     let server: BenchServer
     let rounds: Int
+    /// Beside programs that keep every processor busy.
+    let isLoaded: Bool
 
     /// Sizes in ms and how long each plays; less at the second server, for the time it takes.
     private var extent: (buffers: [Int], seconds: Int) {
         switch server.kind {
+        case .pulseAudio where isLoaded: ([20, 40, 100, 500], 15)
         case .pulseAudio: ([20, 40, 100, 200, 500, 1000, 2000], 15)
         case .pipeWire: ([40, 200, 2000], 10)
         }
@@ -21,16 +24,19 @@ struct Underruns {
         let (buffers, seconds) = extent
         let stage = try SoundStage(at: server)
         let sound = try stage.noise(seconds: seconds)
+        let load = isLoaded ? try BusyProcessors(in: try LabFolder("mediapod-bench")) : nil
+        defer { load?.stop() }
+        let beside = isLoaded ? ", every processor busy" : ""
         var contests = buffers.map { _ in Contest(at: server) }
         for round in 1...rounds {
             for (index, buffer) in buffers.enumerated() {
-                say(server.name("underruns with a buffer of \(buffer) ms, round \(round) of \(rounds)"))
+                say(server.name("underruns with a buffer of \(buffer) ms\(beside), round \(round) of \(rounds)"))
                 try contests[index].round { pcm in try count(pcm, buffer, sound, on: stage) }
             }
         }
         let what = server.kind == .pulseAudio ? "xruns" : "gaps heard"
         return zip(buffers, contests).flatMap { buffer, contest in
-            contest.counts("\(what) in \(seconds) s with a buffer of \(buffer) ms")
+            contest.counts("\(what) in \(seconds) s with a buffer of \(buffer) ms\(beside)")
         }
     }
 

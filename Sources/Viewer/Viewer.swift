@@ -1,0 +1,308 @@
+internal import CX11
+internal import DisplayABI
+internal import Glibc
+internal import LinuxSystem
+internal import SystemPackage
+
+/// One window that shows one pod's screen. It holds nothing that would be lost with it.
+public final class Viewer {
+    let options: ViewerOptions
+    let source: DisplaySource
+    let host: HostDisplay
+    let window: ViewerWindow
+    let canvas: Canvas
+    let cursor: HostCursor
+    let keyboard: Keyboard
+    let video: VideoOutput?
+    var clipboard: Clipboard?
+    private let signals: SignalDescriptor
+    private let refresh: UInt32
+
+    private(set) var object: DisplayObject
+    private(set) var slot: ViewerSlot
+    private var waiter: ObjectWaiter
+    private var epoch: UInt64
+    private var hasNews = true
+    private var hasEvents = true
+    /// The line under the picture says something other than how things are when they are well.
+    private var isTroubled = false
+    private var bells: UInt32
+    private var warps: UInt32
+    var job: SuspendJob?
+    var end: ViewerEnd?
+    /// Shown until the time has come, or a key is pressed.
+    var farewell: (end: ViewerEnd, at: UInt64)?
+
+    /// Why what is shown is not what there is.
+    private var problem: String?
+    /// Why the last suspend did not succeed; shown until something else is.
+    var failure: String?
+
+    // ns of the monotonic clock.
+    private var lastBeat: UInt64 = 0
+    private var lastEcho: (heartbeat: UInt32, at: UInt64) = (0, 0)
+    private var lastLook: UInt64 = 0
+    /// The size that was asked for last, until it was answered.
+    private var request: (serial: UInt32, width: Int, height: Int)?
+    private var requestWanted = false
+
+    /// A server that is busy may take this long to look at a heartbeat, ns.
+    private static let patience: UInt64 = 2_000_000_000
+    private static let beat = UInt64(DISPLAY_HEARTBEAT_MS) * 1_000_000
+
+    /// Opens the window. Before any other thread of this process starts.
+    public init(_ source: DisplaySource, _ options: ViewerOptions) throws {
+        self.options = options
+        self.source = source
+        signals = try attempt("read", "signals") { () throws(Errno) in
+            try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
+        }
+        signal(SIGPIPE, SIG_IGN)
+        object = try source.open()
+        host = try HostDisplay()
+        let name = options.name
+        refresh = host.refreshMilliHertz
+        let first = object.screen()?.screen
+        let size = (width: Int(first?.width ?? 1280), height: Int(first?.height ?? 800))
+        window = ViewerWindow(host, title: name, size: size, hasBar: options.hasBar)
+        canvas = Canvas(host, window: window.view, scaling: options.scaling)
+        cursor = HostCursor(host, window: window.view)
+        keyboard = Keyboard(host)
+        video = options.hasVideo ? VideoOutput(host, window: window.view) : nil
+        slot = try Self.attachPatiently(object, name: name, host, refresh, isFlat: video == nil)
+        waiter = try attempt("watch", "the display of \(name)") { [object] () throws(Errno) in
+            try ObjectWaiter(object)
+        }
+        (epoch, bells, warps) = (object.epoch, object.bells, object.warps)
+        clipboard = options.hasClipboard ? Clipboard(host, window: window.window) : nil
+        if options.isFullScreen { window.beginFullScreen() }
+        canvas.resized(width: window.viewSize.width, height: window.viewSize.height)
+        requestWanted = options.scaling == .follow
+        window.show()
+        HostDisplay.lastWord = { [slot] in
+            slot.leave()
+            let line = Array("podview: the host's X server is gone; \(name) runs on\n".utf8)
+            _ = write(2, line, line.count)
+        }
+    }
+
+    /// The places of viewers that were killed come free when their leases are over.
+    private static func attachPatiently(
+        _ object: DisplayObject, name: String, _ host: HostDisplay, _ refresh: UInt32, isFlat: Bool
+    ) throws(Failure) -> ViewerSlot {
+        let deadline = MonotonicClock.nanoseconds + 2 * UInt64(DISPLAY_LEASE_MS) * 1_000_000
+        while true {
+            do {
+                return try attach(object, name: name, host, refresh, isFlat: isFlat)
+            } catch {
+                guard MonotonicClock.nanoseconds < deadline else { throw error }
+                usleep(20_000)
+            }
+        }
+    }
+
+    private static func attach(
+        _ object: DisplayObject, name: String, _ host: HostDisplay, _ refresh: UInt32, isFlat: Bool
+    ) throws(Failure) -> ViewerSlot {
+        let label = "podview \(getpid()) on \(host.name)"
+        guard let slot = ViewerSlot(object, label: label, refreshMilliHertz: refresh, isFlat: isFlat) else {
+            throw Failure(
+                "show", name, "\(DISPLAY_VIEWERS) viewers look at it already",
+                remedy: "end one with: podview detach")
+        }
+        return slot
+    }
+
+    /// Shows the pod until the user or the pod ends it.
+    public func run() throws -> ViewerEnd {
+        defer {
+            HostDisplay.lastWord = {}
+            slot.leave()
+        }
+        say()
+        while true {
+            // A heartbeat alone asks the host's server for nothing.
+            if hasEvents || XEventsQueued(host.display, QueuedAlready) > 0 { handleEvents() }
+            if hasNews, !host.pending.isWaiting { try update() }
+            askForScreen()
+            slot.flush()
+            if let end { return end }
+            XFlush(host.display)
+            // What Xlib has read ahead is not seen by poll.
+            if XEventsQueued(host.display, QueuedAlready) > 0 { continue }
+            try wait()
+        }
+    }
+
+    private func wait() throws {
+        var entries = [host.descriptor, waiter.descriptor, signals.descriptor, job?.descriptor ?? -1].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        // News that wait for the host's server are not to wake us again and again.
+        if hasNews { entries[1].fd = -1 }
+        let now = MonotonicClock.nanoseconds
+        let left = lastBeat &+ Self.beat > now ? (lastBeat &+ Self.beat - now) / 1_000_000 + 1 : 0
+        let milliseconds = slot.hasWaiting ? min(left, 2) : left
+        _ = poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
+        hasEvents = entries[0].revents != 0
+        if entries[1].revents != 0 {
+            waiter.look()
+            hasNews = true
+        }
+        if entries[2].revents != 0, signals.next() != nil, job == nil { end = .detached }
+        if job != nil { lookAtJob() }
+        if MonotonicClock.nanoseconds >= lastBeat &+ Self.beat { try beat() }
+    }
+
+    // MARK: From the pod
+
+    private func update() throws {
+        hasNews = false
+        if object.epoch != epoch {
+            epoch = object.epoch
+            canvas.forget()
+            cursor.forget()
+        }
+        video?.update(from: object, slot, canvas)
+        do {
+            if try canvas.update(from: object) {
+                video?.placementChanged()
+                if !isTroubled { say() }
+            }
+            problem = nil
+        } catch {
+            problem = "\(error)"
+        }
+        video?.show(from: object, slot, canvas)
+        cursor.update(from: object)
+        clipboard?.update(from: object, slot)
+        keyboard.push(to: slot)
+        if object.bells != bells {
+            bells = object.bells
+            XBell(host.display, 0)
+        }
+        let warped = object.warps
+        if warped != warps {
+            warps = warped
+            warpPointer()
+        }
+    }
+
+    /// A program in the pod moved the pointer; ours follows when it is the one that counts.
+    private func warpPointer() {
+        guard keyboard.isFocused, let placement = canvas.placement else { return }
+        let at = object.pointer
+        guard (0..<placement.width).contains(at.x), (0..<placement.height).contains(at.y) else { return }
+        let to = placement.toWindow(x: at.x, y: at.y)
+        XWarpPointer(
+            host.display, window.view, window.view, 0, 0, UInt32(window.viewSize.width),
+            UInt32(window.viewSize.height), Int32(to.x), Int32(to.y))
+    }
+
+    // MARK: Signs of life
+
+    private func beat() throws {
+        let now = MonotonicClock.nanoseconds
+        lastBeat = now
+        if let farewell {
+            if now >= farewell.at { end = farewell.end }
+            return
+        }
+        slot.beat()
+        clipboard?.tick()
+        if let echo = slot.echo, echo != lastEcho.heartbeat || lastEcho.at == 0 { lastEcho = (echo, now) }
+        if lastEcho.at == 0 { lastEcho.at = now }
+        guard job == nil else { return }
+        if !slot.isOurs, !object.isGone {
+            // We were too busy for our lease: from the beginning. Others may have been faster.
+            guard (try? use(object)) != nil else {
+                say("all places of viewers of \(options.name) are taken")
+                return
+            }
+        }
+        let isSilent = now - lastEcho.at > Self.patience
+        if isSilent || object.isGone, now - lastLook > 500_000_000 {
+            lastLook = now
+            if source.hasEnded() {
+                farewell(.podEnded, "\(options.name) was suspended or stopped", seconds: 1)
+                return
+            }
+            if let other = try? source.open(), other.identity != object.identity { try? use(other) }
+        }
+        let trouble = isSilent || object.isGone ? "\(options.name) does not answer; waiting for it" : problem ?? failure
+        if trouble != nil || isTroubled { say(trouble) }
+        isTroubled = trouble != nil
+    }
+
+    private func use(_ new: DisplayObject) throws {
+        let fresh = try Self.attach(new, name: options.name, host, refresh, isFlat: video == nil)
+        if new !== object {
+            slot.leave()
+            waiter = try attempt("watch", "the display of \(options.name)") { () throws(Errno) in
+                try ObjectWaiter(new)
+            }
+            object = new
+        }
+        slot = fresh
+        lastEcho = (0, 0)
+        epoch = object.epoch
+        hasNews = true
+        request = nil
+        keyboard.forget()
+        canvas.forget()
+        cursor.forget()
+        clipboard?.forget()
+        video?.attached(slot)
+        requestWanted = options.scaling == .follow
+        let (slot, name) = (self.slot, options.name)
+        HostDisplay.lastWord = {
+            slot.leave()
+            let line = Array("podview: the host's X server is gone; \(name) runs on\n".utf8)
+            _ = write(2, line, line.count)
+        }
+    }
+
+    // MARK: Size
+
+    func viewResized() {
+        canvas.resized(width: window.viewSize.width, height: window.viewSize.height)
+        video?.placementChanged()
+        requestWanted = options.scaling == .follow
+        hasNews = true
+    }
+
+    private func askForScreen() {
+        if let request {
+            guard slot.screenAnswer.serial == request.serial else { return }
+            self.request = nil
+        }
+        guard requestWanted, job == nil, farewell == nil, slot.echo != nil else { return }
+        requestWanted = false
+        let size = window.viewSize
+        guard canvas.screenSize.map({ $0 != size }) ?? true else { return }
+        let serial = slot.requestScreen(
+            width: size.width, height: size.height,
+            millimetres: (size.width * 254 / 960 + 1, size.height * 254 / 960 + 1), refreshMilliHertz: refresh)
+        request = (serial, size.width, size.height)
+    }
+
+    // MARK: Words
+
+    func say(_ text: String? = nil) {
+        let buttons: [StatusBar.Button]
+        if job != nil || farewell != nil {
+            buttons = []
+        } else if options.suspend == nil {
+            buttons = [.fullScreen, .detach]
+        } else {
+            buttons = StatusBar.Button.allCases
+        }
+        let size = canvas.screenSize.map { "\($0.width)x\($0.height)" } ?? ""
+        window.bar?.say(text ?? "\(options.name)  \(size)", buttons: buttons)
+    }
+
+    func farewell(_ end: ViewerEnd, _ text: String, seconds: UInt64) {
+        farewell = (end, MonotonicClock.nanoseconds + seconds * 1_000_000_000)
+        say(text)
+    }
+}

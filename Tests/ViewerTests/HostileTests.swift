@@ -1,0 +1,112 @@
+import DisplayABI
+import Glibc
+import LinuxSystem
+import SoundLab
+import SystemPackage
+import Testing
+
+extension ViewerTests {
+    @Suite struct HostileTests {
+        /// A copy of a server's object without the server: what it says is ours to say.
+        private static func orphan(_ pod: TestServer, in folder: LabFolder) throws -> FilePath {
+            let path = FilePath("/dev/shm/\(folder.path.lastComponent?.string ?? "orphan")")
+            _ = try Pipeline.output(of: Command("cp", ["--sparse=always", pod.object.string, path.string]))
+            return path
+        }
+
+        /// With XVideo, too: the host is another server with our driver.
+        @Test(arguments: [TestServer.Kind.xvfb, .driver]) func nonsenseInTheMemoryIsHarmless(_ kind: TestServer.Kind)
+            throws
+        {
+            let host = try TestServer(kind, width: 1280, height: 1024)
+            let folder = try LabFolder("mediapod-hostile")
+            let object: FilePath
+            do {
+                let pod = try TestServer(.driver, width: 640, height: 480)
+                try Probe(on: pod).paint(1)
+                object = try Self.orphan(pod, in: folder)
+            }
+            defer { unlink(object.string) }
+            let viewer = try ViewerProcess(object, on: host)
+            _ = try viewer.windows()
+            for seed in 1...8 {
+                let hostile = Command(try program("hostile"), [object.string, "\(seed)", "3000"])
+                _ = try Pipeline.output(of: hostile)
+                try #require(!viewer.process.hasEnded, "seed \(seed): \(viewer.said)")
+                try #require(!host.process.hasEnded, "seed \(seed)")
+                _ = try? Pipeline.output(
+                    of: Command(
+                        ViewerProcess.program,
+                        ["screenshot", "--object", object.string, folder.appending("s.png").string]))
+            }
+            #expect(viewer.end() == .exited(0))
+        }
+
+        @Test func aMemoryThatIsCutIsHarmless() throws {
+            let host = try TestServer(.xvfb, width: 1280, height: 1024)
+            let pod = try TestServer(.driver, width: 640, height: 480)
+            let probe = try Probe(on: pod)
+            try probe.paint(1)
+            let folder = try LabFolder("mediapod-cut")
+            for length in [0, 4096, Int(DISPLAY_CURSOR_OFFSET), Int(DISPLAY_FRAME_OFFSET) + 4096] {
+                let object = try Self.orphan(pod, in: folder)
+                defer { unlink(object.string) }
+                let viewer = try ViewerProcess(object, on: host)
+                try viewer.waitUntilShown { try pod.picture() }
+                #expect(truncate(object.string, off_t(length)) == 0)
+                // It looks at its memory at least this often.
+                for _ in 0..<5 {
+                    usleep(200_000)
+                    let ring = Command(try program("hostile"), [object.string, "1", "1"])
+                    if length >= Int(DISPLAY_CONTROL_BYTES) { _ = try Pipeline.output(of: ring) }
+                }
+                #expect(!viewer.process.hasEnded, "\(viewer.said)")
+                #expect(viewer.end() == .exited(0), "\(viewer.said)")
+                #expect(!host.process.hasEnded)
+            }
+        }
+
+        @Test func errorsAreOneLine() throws {
+            let folder = try LabFolder("mediapod-errors")
+            let host = try TestServer(.xvfb, width: 640, height: 480)
+            let pod = try TestServer(.driver, width: 640, height: 480)
+            func message(_ object: FilePath, _ environment: [String]) throws -> String {
+                let viewer = try ViewerProcess(object, on: host, environment: environment)
+                #expect(viewer.process.wait() == .exited(1))
+                let said = viewer.said
+                #expect(said.hasSuffix("\n") && said.filter { $0 == "\n" }.count == 1, "\(said)")
+                return said
+            }
+            let plain = ["PATH=/usr/bin:/bin"]
+            #expect(try message(pod.object, plain).contains("DISPLAY is not set"))
+            #expect(try message(pod.object, plain + ["DISPLAY=:1234"]).contains("the X server :1234"))
+            #expect(try message(folder.appending("none"), host.environment).contains("no such file"))
+            let other = try Self.orphan(pod, in: folder)
+            defer { unlink(other.string) }
+            var version = DISPLAY_ABI_VERSION + 1
+            let file = open(other.string, O_RDWR | O_CLOEXEC)
+            #expect(pwrite(file, &version, 4, 4) == 4)
+            close(file)
+            #expect(try message(other, host.environment).contains("speaks version 2"))
+            let text = folder.appending("text")
+            try Files.write(text, Array("no display".utf8), permissions: .ownerReadWrite)
+            #expect(try message(text, host.environment).contains("is not a display"))
+        }
+
+        @Test func aHostsServerThatDiesEndsTheViewerOnly() throws {
+            let pod = try TestServer(.driver, width: 640, height: 480)
+            let probe = try Probe(on: pod)
+            try probe.paint(1)
+            let before = try pod.picture()
+            for signal in [SIGKILL, SIGTERM] {
+                let host = try TestServer(.xvfb, width: 800, height: 600)
+                let viewer = try ViewerProcess(pod.object, on: host)
+                try viewer.waitUntilShown { before }
+                host.process.send(signal)
+                #expect(viewer.process.wait() == .exited(1))
+                #expect(viewer.said == "podview: the host's X server is gone; display runs on\n")
+            }
+            #expect(try pod.picture() == before)
+        }
+    }
+}
