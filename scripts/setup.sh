@@ -32,7 +32,7 @@ packages=(
     # X servers that stand for hosts' and pods', and programs that look at them and type
     xvfb xserver-xorg-core x11-apps x11-utils x11-xkb-utils x11-xserver-utils xdotool xclip mesa-utils util-linux
     libxcomposite-dev libxi-dev libxcb-present-dev
-    # the disk that records every write of a suspend
+    # the disk that tests record, and pull out
     libfuse3-dev fuse3
     # reports and lint
     gnuplot-nox jq shellcheck

@@ -36,11 +36,13 @@ extension PodStore {
 
     private func takeLock(withinMilliseconds milliseconds: Int) throws(Errno) -> FileLock? {
         if let lock = try FileLock.take(lockFile, withinMilliseconds: 0) { return lock }
+        let begin = MonotonicClock.nanoseconds
         guard milliseconds > 0, let wish = try FileLock.take(wishFile, withinMilliseconds: milliseconds) else {
             return nil
         }
         defer { withExtendedLifetime(wish) {} }
-        return try FileLock.take(lockFile, withinMilliseconds: milliseconds)
+        let spent = Int((MonotonicClock.nanoseconds - begin) / 1_000_000)
+        return try FileLock.take(lockFile, withinMilliseconds: max(milliseconds - spent, 0))
     }
 
     /// Whether somebody waits for the lock that the caller has.

@@ -67,6 +67,23 @@ struct LayerMergeTests {
         #expect(try OpenFolder(lower).names().map(\.utf8) == [[97, 255, 10, 98]])
     }
 
+    @Test("hides with a folder what a file hid before it")
+    func folderOverFile() throws {
+        // What overlayfs shows of it does not depend on whether it made the folder opaque.
+        let layers = try RandomLayers(count: 0, seed: 0)
+        let (lower, upper) = try (layers.makeLayer(1), layers.makeLayer(2))
+        for name in ["file", "whiteout"] {
+            try Files.makeFolders(layers.base.pushing(FilePath("\(name)/below")), permissions: .ownerReadWriteExecute)
+            try Files.makeFolders(upper.pushing(FilePath("\(name)/above")), permissions: .ownerReadWriteExecute)
+        }
+        try Files.write(lower.appending("file"), [1], permissions: .ownerReadWrite)
+        #expect(mknod(lower.appending("whiteout").string, S_IFCHR, 0) == 0)
+        let before = try layers.view([1, 2])
+        #expect(before.filter { $0.contains("above") }.count == 2 && !before.contains { $0.contains("below") })
+        while try !layers.merge(2, into: 1, changes: .max) {}
+        #expect(try layers.view([1]) == before)
+    }
+
     @Test("refuses what overlayfs writes only with other options than ours")
     func foreign() throws {
         let layers = try RandomLayers(count: 0, seed: 0)

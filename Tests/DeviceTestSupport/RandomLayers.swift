@@ -9,14 +9,14 @@ public import SystemPackage
 public final class RandomLayers {
     private let folder: FilePath
     private var random: SampleRandom
-    private var base: FilePath { folder.appending("base") }
+    public var base: FilePath { folder.appending("base") }
     private var mountPoint: FilePath { folder.appending("mounted") }
 
     public init(count: Int, seed: UInt64) throws {
         folder = FilePath("/tmp/mediapod-layers-\(UUID().uuidString)")
         random = SampleRandom(seed: seed)
         for place in [folder, base, mountPoint] { try Files.makeFolder(place, permissions: .init(rawValue: 0o755)) }
-        if count > 0 { for _ in 0..<60 { change(base) } }
+        if count > 0 { fill(base.string, depth: 3) }
         for number in stride(from: 1, through: count, by: 1) {
             let upper = try makeLayer(number)
             try Mounts.overlay(
@@ -75,8 +75,26 @@ public final class RandomLayers {
 
     private func place(_ root: FilePath) -> String {
         var path = root
-        for _ in 0...random.next(below: 3) { path.append(Self.names[random.next(below: Self.names.count)]) }
+        for _ in 0...random.next(below: 3) {
+            // Mostly what is there: what is not can only be made.
+            let there = random.next(below: 4) > 0 ? (try? Files.list(path)) ?? [] : []
+            let names = there.isEmpty ? Self.names : there
+            path.append(names[random.next(below: names.count)])
+        }
         return path.string
+    }
+
+    /// Folders and files enough for all that is going to be removed.
+    private func fill(_ path: String, depth: Int) {
+        for name in Self.names {
+            let place = "\(path)/\(name)"
+            if depth > 1, random.next(below: 3) > 0 {
+                mkdir(place, 0o755)
+                fill(place, depth: depth - 1)
+            } else {
+                write(place, flags: O_CREAT)
+            }
+        }
     }
 
     /// One change; many of them fail, of files that are not there, which is as well.

@@ -124,8 +124,9 @@ final class CrashImage {
 
     deinit { try? Mounts.detach(mountPoint) }
 
+    /// Without ext4's own help for programs that forget to sync what they rename.
     static func mount(_ image: FilePath, at place: FilePath) throws {
-        try Pipeline([Command("mount", ["-o", "loop", image.string, place.string])]).run()
+        try Pipeline([Command("mount", ["-o", "loop,noauto_da_alloc", image.string, place.string])]).run()
     }
 
     /// Whole from the beginning: ext4 would go on formatting in the background.
