@@ -94,7 +94,8 @@ struct HistoryTests {
         try withSessions([[1], [1, 2], [1, 2], [1, 2], [1, 2, 3]]) { pod in
             for (session, required) in [(4, "2"), (2, "1"), (5, "4")] {
                 let file = pod.sessionFolder(session).appending("manifest.json")
-                let text = try Files.text(file).replacing("\"number\" :", with: "\"requires\" : [\(required)], \"number\" :")
+                let text = try Files.text(file).replacing(
+                    "\"number\" :", with: "\"requires\" : [\(required)], \"number\" :")
                 try Files.replace(file, with: Array(text.utf8))
             }
             #expect(try pod.requiredSessions(of: 4) == [2])
@@ -111,7 +112,8 @@ struct HistoryTests {
         try withSessions([[1], [1, 2], [1, 2, 3]]) { pod in
             try Files.replace(pod.sessionFolder(2).appending("manifest.json"), with: Array("{".utf8))
             #expect(
-                message { _ = try pod.tidy(keep: 1, isMounted: false) } == "session 2 of pod x: manifest.json is not JSON")
+                message { _ = try pod.tidy(keep: 1, isMounted: false) }
+                    == "session 2 of pod x: manifest.json is not JSON")
             #expect(try pod.sessions() == [1, 2, 3] && pod.layers() == [1, 2, 3])
             try pod.removeSession(2)
             #expect(try pod.tidy(keep: 1, isMounted: false).sessions == [1])

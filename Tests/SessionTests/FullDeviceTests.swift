@@ -27,7 +27,8 @@ extension SessionTests {
                 let old = try #require(try pod.currentSession())
                 let before = try hosts.a.count()
                 try disk.fill(leavingKilobytes: kilobytes)
-                let said = try hosts.a.run(["suspend", "p"])
+                // All of it: what has changed since is little.
+                let said = try hosts.a.run(["suspend", "p", "--full"])
                 if said.code == 0 {
                     try disk.empty()
                     try hosts.a.resume()
