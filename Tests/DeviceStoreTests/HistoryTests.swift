@@ -92,11 +92,11 @@ struct HistoryTests {
     @Test("keep what a kept session's memory is told by")
     func requires() throws {
         try withSessions([[1], [1, 2], [1, 2], [1, 2], [1, 2, 3]]) { pod in
-            for (session, required) in [(4, "2"), (2, "1"), (5, "4")] {
-                let file = pod.sessionFolder(session).appending("manifest.json")
-                let text = try Files.text(file).replacing(
-                    "\"number\" :", with: "\"requires\" : [\(required)], \"number\" :")
-                try Files.replace(file, with: Array(text.utf8))
+            for (session, required) in [(4, 2), (2, 1), (5, 4)] {
+                var manifest = try pod.manifest(ofSession: session)
+                manifest.requires = [required]
+                try Files.replace(
+                    pod.sessionFolder(session).appending("manifest.json"), with: try manifest.encoded())
             }
             #expect(try pod.requiredSessions(of: 4) == [2])
             #expect(
