@@ -1,2 +1,2 @@
-// The header is the whole of it; compiling it here checks its assertions once.
+// The headers are the whole of it; compiling them here checks their assertions once.
 #include "DisplayABI.h"
