@@ -96,7 +96,7 @@ struct StreamPlace {
     func unpack(_ manifest: SessionManifest, keys: Keys = Keys()) throws -> SessionRecord? {
         try? Files.removeTree(unpacked)
         try Files.makeFolder(unpacked, permissions: .init(rawValue: 0o755))
-        nonisolated(unsafe) var record: SessionRecord?
+        nonisolated(unsafe) var record: SessionRecord?  // written before `unpack` returns, read afterwards
         try reader(manifest, keys: keys).unpack(into: unpacked, blocks: blocks, onRecord: { record = $0 })
         return record
     }

@@ -34,7 +34,8 @@ extension SessionTests {
         private func crash(_ host: TestHost) throws {
             let folder = RuntimeFolder(host.runtime).pod("p")
             let state = try #require(try PodRuntime.readState(folder))
-            for process in [state.supervisor, state.broker, state.initProcess] { process?.signal(SIGKILL) }
+            let network = UserNetwork.process(in: folder)
+            for process in [state.supervisor, state.broker, network, state.initProcess] { process?.signal(SIGKILL) }
             let cgroup = Cgroup(path: folder.cgroupPath)
             #expect(cgroup.killAll())
             cgroup.remove()

@@ -6,7 +6,9 @@ import Testing
 /// What ALSA promises of a PCM, tried by a program that uses alsa-lib as it is (`Programs/contract.c`).
 @Suite(.serialized) struct ContractTests {
     private static let program = Result {
-        let folder = try LabFolder("mediapod-contract")
+        // Among what is built: a folder that is kept for the whole run would never go.
+        let folder = LabBroker.repository.appending("build/lab")
+        try Files.makeFolders(folder, permissions: .init(rawValue: 0o755))
         let source = LabBroker.repository.appending("Tests/SoundBrokerTests/Programs/contract.c")
         let program = folder.appending("contract")
         _ = try Pipeline.output(
@@ -16,7 +18,7 @@ import Testing
                     "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-O1", "-o", program.string,
                     source.string, "-lasound",
                 ]))
-        return (folder, program)
+        return program
     }
 
     private func heard(_ what: String, seconds: Double = 2) throws -> (FrameComparison, [UInt32], [UInt32]) {
@@ -24,7 +26,7 @@ import Testing
         let music = Frames.noise(count: Int(44100 * seconds), seed: 31)
         let file = host.folder.appending("music.raw")
         try Files.write(file, Frames.pack(music), permissions: .ownerReadWrite)
-        let client = try host.start(try Self.program.get().1.string, [what, file.string])
+        let client = try host.start(try Self.program.get().string, [what, file.string])
         #expect(client.wait().isSuccess, "\(what): \(host.text(of: "program.log"))")
         let recording = try host.finish()
         return (FrameComparison(reference: music, recording: recording), music, recording)

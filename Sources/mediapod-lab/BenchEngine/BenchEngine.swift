@@ -88,8 +88,9 @@ struct BenchEngine: ParsableCommand {
     }
 
     private func with<Value>(_ load: EngineLoad, on host: LabHost, _ measure: () throws -> Value) throws -> Value {
-        try load.start(in: Self.pod, on: host)
+        // Also when it did not come to run.
         defer { _ = try? host.run(["stop", Self.pod]) }
+        try load.start(in: Self.pod, on: host)
         return try measure()
     }
 
