@@ -43,7 +43,7 @@ public struct PodDisplay {
         } catch let error as Errno where error == .noSuchFileOrDirectory {
             throw Failure(
                 subject, "is not there: no X server runs in the pod",
-                remedy: "make pods with a desktop by: mediapod create NAME --desktop xfce")
+                remedy: "start one, where xserver-xorg-core is installed: mediapod exec \(name) --detach -- Xorg :0")
         } catch let error as Errno where error == .permissionDenied || error == .notPermitted {
             throw Failure("open", subject, error, remedy: "run this as root: sudo podview")
         } catch let error as Errno {
