@@ -11,8 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-// A stop does not wait for a sink that has not moved for so long.
-enum { LINGER_MS = 2000 };
+// A stop does not wait for a sink that has not moved for so long; nor for the end of a stream that ends in much more than
+// this many ms.
+enum { LINGER_MS = 2000, LATE_MS = 100, NEAR_MS = 10 };
 
 static uint64_t now_ns(void) {
     struct timespec now;
@@ -78,10 +79,8 @@ static int mediapod_start(snd_pcm_ioplug_t *io) {
     return 0;
 }
 
-// Waits until what was written has been heard. There is no other way for a program that closes its PCM as soon as it has
-// nothing more to write, as PulseAudio does for a stream of another rate: it says that a stream is over when the last
-// frame is in the buffer of a PCM that it cannot rewind.
-static void linger(struct mediapod_pcm *pcm) {
+// Waits until what was written has been heard, or the sink has not moved for `patience` ms.
+static void linger(struct mediapod_pcm *pcm, int patience) {
     follow_appl(pcm);
     publish_appl(pcm);
     link_trigger(&pcm->link, SOUND_STATE_DRAINING, pcm->epoch, pcm->base);
@@ -90,14 +89,27 @@ static void linger(struct mediapod_pcm *pcm) {
         follow_hw(pcm);
         if (pcm->hw == pcm->appl) return;
         struct pollfd polled = {.fd = pcm->link.wake_reader, .events = POLLIN};
-        if (poll(&polled, 1, LINGER_MS) == 0 && pcm->reported_hw == reached) return;
+        if (poll(&polled, 1, patience) == 0 && pcm->reported_hw == reached) return;
     }
+}
+
+// Closing a PCM is a stop, too, and what is still queued is not heard. That is not what these want:
+// - A PCM that is to linger: PulseAudio says that a stream is over, and closes, when the last frame is in the buffer of a
+//   PCM that it cannot rewind.
+// - A program that has slept for what snd_pcm_delay told it (libao's): by the pointer, which goes on between what the sink
+//   says, nothing is left, and of a sink that is a little late a period may be.
+static void finish_what_ends(struct mediapod_pcm *pcm) {
+    if (!pcm_plays(pcm) || pcm->io.state != SND_PCM_STATE_RUNNING) return;
+    if (pcm->lingers) return linger(pcm, LINGER_MS);
+    follow_appl(pcm);
+    follow_hw(pcm);
+    if (!pcm->io.nonblock && pcm->appl - pcm->hw <= pcm->io.rate / 1000u * NEAR_MS) linger(pcm, LATE_MS);
 }
 
 static int mediapod_stop(snd_pcm_ioplug_t *io) {
     struct mediapod_pcm *pcm = io->private_data;
     if (!pcm_is_usable(pcm)) return -ENODEV;
-    if (pcm->lingers && pcm_plays(pcm) && io->state == SND_PCM_STATE_RUNNING) linger(pcm);
+    finish_what_ends(pcm);
     link_trigger(&pcm->link, SOUND_STATE_SETUP, pcm->epoch, pcm->base);
     return 0;
 }

@@ -26,6 +26,8 @@ final class PulseStream: SinkStream {
     private var written: UInt64 = 0
     /// Bytes that the server is known to have read; never goes back.
     private var read: UInt64 = 0
+    /// When that was learned, ns of CLOCK_MONOTONIC.
+    private var readTime: UInt64 = 0
     private var targetLength: UInt64 = 0
     private var delay: UInt64 = 0
     private var nextTiming: UInt64 = 0
@@ -49,6 +51,7 @@ final class PulseStream: SinkStream {
     private func connect() {
         isReady = false
         isDry = false
+        readTime = 0
         var spec = PulseChannels.sampleSpec(configuration.layout, rate: configuration.rate)
         var map = PulseChannels.pulseMap(configuration.layout.channelMap)
         guard let sink, let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, &map)
@@ -297,6 +300,7 @@ final class PulseStream: SinkStream {
         guard known > read else { return }
         isDry = false
         read = known
+        readTime = MonotonicClock.nanoseconds
         client.played(playedFrames, delayNanoseconds: delay)
     }
 
@@ -306,6 +310,7 @@ final class PulseStream: SinkStream {
         let index = pa_stream_get_underflow_index(stream)
         if index >= 0, UInt64(index) <= written, UInt64(index) > read {
             read = UInt64(index)
+            readTime = MonotonicClock.nanoseconds
             client.played(playedFrames, delayNanoseconds: delay)
         }
         fill()
@@ -324,9 +329,10 @@ final class PulseStream: SinkStream {
         drainOperation = nil
     }
 
+    /// Not before the server has read something: until then a sink that rests says that it takes no time at all.
     private func updateTiming() {
         let now = MonotonicClock.nanoseconds
-        guard isRunning, now >= nextTiming, let stream else { return }
+        guard isRunning, readTime > 0, now >= nextTiming, let stream else { return }
         nextTiming = now + Self.timingInterval
         let operation = pa_stream_update_timing_info(
             stream,
@@ -337,10 +343,19 @@ final class PulseStream: SinkStream {
         operations.keep(operation)
     }
 
+    /// A server reads some ms at a time, and its sink's latency falls until it reads again. So what was heard is behind what
+    /// was last told, and has moved on since as a pointer would, by this much; whenever the server was asked.
     private func takeDelay() {
-        guard let stream, let timing = pa_stream_get_timing_info(stream) else { return }
-        delay =
-            (timing.pointee.sink_usec &+ timing.pointee.transport_usec).multipliedReportingOverflow(by: 1000)
-            .partialValue
+        guard let stream, let timing = pa_stream_get_timing_info(stream), timing.pointee.read_index_corrupt == 0,
+            let spec = pa_stream_get_sample_spec(stream)
+        else { return }
+        let period = UInt64(configuration.periodFrames) * 1_000_000 / UInt64(configuration.rate)
+        let since = min((MonotonicClock.nanoseconds - readTime) / 1000, period)
+        let told = Int64(clamping: pa_bytes_to_usec(read, spec))
+        let reached = Int64(clamping: pa_bytes_to_usec(UInt64(max(0, timing.pointee.read_index)), spec))
+        let sounding = Int64(clamping: timing.pointee.sink_usec) - Int64(clamping: timing.pointee.transport_usec)
+        // A server may say anything.
+        let microseconds = told &+ Int64(since) &- reached &+ sounding
+        delay = UInt64(clamping: microseconds).multipliedReportingOverflow(by: 1000).partialValue
     }
 }

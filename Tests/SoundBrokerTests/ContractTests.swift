@@ -35,10 +35,18 @@ import Testing
     @Test(arguments: [
         "noninterleaved", "mapped", "mapped-noninterleaved", "polled", "starts", "wakes", "pauses", "rewinds",
         "rewinds-to-drain", "forwards", "runs-dry", "runs-on", "is-smooth",
+        "leaves-near-the-end",
     ])
     func isKeptAndEveryFrameIsHeardOnce(what: String) throws {
         let (comparison, _, _) = try heard(what)
         #expect(comparison.isExact, "\(what): \(comparison)")
+    }
+
+    @Test func whatIsClosedLongBeforeItsEndIsCutOff() throws {
+        let (comparison, music, recording) = try heard("leaves-at-once")
+        #expect(comparison.altered == 0 && comparison.repeated == 0, "\(comparison)")
+        // Of half a second that was queued, a part may have been heard before it was closed, but not half of it.
+        #expect(FrameComparison.trimmed(recording).count < music.count - 11025)
     }
 
     @Test func whatIsDroppedIsNotHeardAndWhatFollowsIsWhole() throws {

@@ -347,6 +347,21 @@ static void is_smooth(void) {
     finish();
 }
 
+// Closed without being drained, when no more than `rest` frames are still to be heard.
+static void leave(snd_pcm_sframes_t rest) {
+    open_pcm(SND_PCM_STREAM_PLAYBACK, 0, SND_PCM_ACCESS_RW_INTERLEAVED, 22050, 4410);
+    write_all(0, frame_count);
+    snd_pcm_sframes_t delay;
+    // An error is an xrun: all of it was heard before this program had its turn.
+    while (!snd_pcm_delay(pcm, &delay) && delay > rest) usleep(1000);
+    MUST(snd_pcm_close(pcm));
+}
+
+// As libao does it, which sleeps for what the delay says.
+static void leaves_near_the_end(void) { leave(300); }
+
+static void leaves_at_once(void) { leave(22050); }
+
 int main(int argc, char **argv) {
     const struct {
         const char *name;
@@ -356,6 +371,8 @@ int main(int argc, char **argv) {
         {"pauses", pauses},                 {"drops", drops},       {"rewinds", rewinds},   {"forwards", forwards},
         {"rewinds-to-drain", rewinds_to_drain},
         {"runs-dry", runs_dry},             {"runs-on", runs_on},   {"is-smooth", is_smooth},
+        {"leaves-near-the-end", leaves_near_the_end},
+        {"leaves-at-once", leaves_at_once},
     };
     if (argc != 3) return 2;
     read_file(argv[2]);
