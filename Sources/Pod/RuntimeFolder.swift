@@ -49,6 +49,8 @@ public struct PodFolder: Sendable, Hashable {
     public var root: FilePath { path.appending("root") }
     /// A tmpfs of its own, mounted only while suspending and resuming.
     public var images: FilePath { path.appending("images") }
+    /// Another one, mounted while a resumed session runs: what its next suspend compares with.
+    public var blocks: FilePath { path.appending("blocks") }
     /// One file for each program that is attached to the pod's init.
     public var attached: FilePath { path.appending("attached") }
 

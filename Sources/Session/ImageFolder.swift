@@ -3,8 +3,8 @@ internal import LinuxSystem
 internal import Pod
 internal import SystemPackage
 
-/// CRIU's images on this host, in a tmpfs of their own: they are there only while a session is suspended or resumed. While
-/// it runs, `blocks` is there, what its next suspend compares with.
+/// CRIU's images on this host, in a tmpfs of their own: they are there only while a session is suspended or resumed. In
+/// another one lies, while the session runs, what its next suspend compares with.
 ///
 /// CRIU opens the images as the pod's root, so `dump` can be read by all; nobody but root gets through the tmpfs's own
 /// root folder.
@@ -16,40 +16,41 @@ struct ImageFolder {
     var work: FilePath { folder.images.appending("work") }
     var forCriu: Criu.Folders { Criu.Folders(images: dump, work: work) }
     /// The member of that name of the full session that this one was resumed from; not there when there is none.
-    var blocks: FilePath { folder.images.appending("blocks") }
+    var blocks: FilePath { folder.blocks.appending("blocks") }
     var dumpLog: FilePath { work.appending("dump.log") }
     var restoreLog: FilePath { work.appending("restore.log") }
 
     func mount() throws(Failure) {
+        try Self.mount(folder.images)
+        for (path, mode) in [(dump, 0o755), (work, 0o700)] as [(FilePath, UInt32)] {
+            try attempt("make", path.string) { () throws(Errno) in try Files.ensureFolder(path, mode: mode) }
+        }
+    }
+
+    /// A place for `blocks`.
+    func mountBlocks() throws(Failure) { try Self.mount(folder.blocks) }
+
+    func unmount() { Self.unmount(folder.images) }
+
+    func unmountBlocks() { Self.unmount(folder.blocks) }
+
+    private static func mount(_ path: FilePath) throws(Failure) {
         do {
-            if try Files.kind(of: blocks) == nil {
-                try Files.ensureFolder(folder.images, mode: 0o700)
-                // Half the memory is tmpfs's default, and a pod may be larger: the kernel's own limits hold.
-                try Mounts.tmpfs(at: folder.images, options: "mode=0700,size=100%")
-            }
-            try Files.ensureFolder(dump, mode: 0o755)
-            try Files.ensureFolder(work, mode: 0o700)
+            try Files.ensureFolder(path, mode: 0o700)
+            // Half the memory is tmpfs's default, and a pod may be larger: the kernel's own limits hold.
+            try Mounts.tmpfs(at: path, options: "mode=0700,size=100%")
         } catch let problem as Mounts.Problem {
-            throw Failure("mount", folder.images.string, "\(problem)", cause: problem.error)
+            throw Failure("mount", path.string, "\(problem)", cause: problem.error)
         } catch let error as Errno {
-            throw Failure("make", folder.images.string, error)
+            throw Failure("make", path.string, error)
         } catch {
-            throw Failure("make", folder.images.string, "\(error)")
+            throw Failure("make", path.string, "\(error)")
         }
     }
 
-    /// The images go, `blocks` stays.
-    func clear() {
-        if (try? Files.kind(of: blocks)) == .file {
-            for folder in [dump, work] { try? Files.removeTree(folder) }
-        } else {
-            unmount()
-        }
-    }
-
-    private func unmount() {
-        try? Mounts.detach(folder.images)
-        rmdir(folder.images.string)
+    private static func unmount(_ path: FilePath) {
+        try? Mounts.detach(path)
+        rmdir(path.string)
     }
 
     static let keptLogs = ["dump.log", "restore.log"]

@@ -91,7 +91,7 @@ enum Repair {
 /// Undoes what a suspend did to a running pod before its commit.
 enum Thaw {
     static func run(_ folder: PodFolder, _ state: RuntimeState) {
-        ImageFolder(folder: folder).clear()
+        ImageFolder(folder: folder).unmount()
         if let broker = state.broker, broker.isAlive {
             _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
         }

@@ -54,7 +54,9 @@ extension Session {
             configurations = status.streams.map { ($0.program, $0.configuration) }
         }
         return configurations.filter { $0.1.direction == .playback }.map {
-            Preflight.Stream(program: $0.0, channels: $0.1.channels, channelMap: $0.1.channelMap)
+            // An encrypted session does not say which.
+            Preflight.Stream(
+                program: $0.0.isEmpty ? "a program" : $0.0, channels: $0.1.channels, channelMap: $0.1.channelMap)
         }
     }
 }

@@ -128,6 +128,7 @@ extension Session {
         // All that takes time goes on at once: the supervisor and CRIU start, the stream is read, the sound server is
         // looked for, the files are mounted.
         try images.mount()
+        try images.mountBlocks()
         let reading = Reading(reader, into: images)
         // What the sound device and the programs were is told by an encrypted session only inside.
         if reader.isEncrypted, let session = try reading.record()?.session {
@@ -152,14 +153,16 @@ extension Session {
         try start.perform(&pod)
         report.restore = watch.lap()
         let record = try reading.record()
+        let isComparable = Files.isRegularFile(images.blocks)
         start.note(
             filters: record?.filters ?? manifest.filters,
-            full: Files.isRegularFile(images.blocks) ? FullSessionState(reader.fullManifest) : nil,
+            full: isComparable ? FullSessionState(reader.fullManifest) : nil,
             origins: ((reader.isEncrypted ? record?.session : nil) ?? manifest).origins ?? [])
         // Where its host crashes, it goes back to this one.
         if try store.currentSessionNumber() != manifest.number { try store.setCurrentSession(manifest.number) }
         try start.finish(&pod)
-        images.clear()
+        images.unmount()
+        if !isComparable { images.unmountBlocks() }
         report.total = watch.total
         report.session = manifest.number
         report.imageBytes = manifest.imageBytes

@@ -42,8 +42,10 @@ enum Teardown {
 
     /// Also with nothing of it in `state.json`: the mount table counts.
     private static func unmount(_ folder: PodFolder) throws {
-        do throws(Mounts.Problem) { try Mounts.detach(folder.images) } catch {
-            throw Failure("unmount", folder.images.string, "\(error)", cause: error.error)
+        for memory in [folder.images, folder.blocks] {
+            do throws(Mounts.Problem) { try Mounts.detach(memory) } catch {
+                throw Failure("unmount", memory.string, "\(error)", cause: error.error)
+            }
         }
         try PodFileSystem.unmount(in: folder)
     }

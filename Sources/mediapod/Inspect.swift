@@ -87,11 +87,12 @@ struct Inspect: ParsableCommand {
         for session in pod.sessions {
             let mark = session.number == pod.currentSession ? ", resumes" : ""
             let size = "\(byteText(session.imageBytes)) of images in \(byteText(session.streamBytes))"
-            let filters = session.filters.joined(separator: ", ")
+            let filters = session.filters.isEmpty ? "no filter" : session.filters.joined(separator: ", ")
+            let needs = session.requires.map { ", needs session \($0)" }.joined()
             lines.append(
                 (
                     "session \(session.number)",
-                    "\(session.createdAt.formatted(.iso8601)) on \(session.hostname)\(mark), \(size) through \(filters)"
+                    "\(session.createdAt.formatted(.iso8601)) on \(session.hostname)\(mark), \(size) through \(filters)\(needs)"
                 ))
         }
         return lines

@@ -51,6 +51,7 @@ struct Suspend: ParsableCommand {
                 (
                     "session",
                     "\(report.session), \(byteText(report.streamBytes)) for \(byteText(report.imageBytes)) of memory"
+                        + (report.requires.first.map { ", the rest is session \($0)'s" } ?? "")
                 ),
                 ("frozen", milliseconds(report.freeze)),
                 ("sound held", milliseconds(report.sound)),

@@ -1,3 +1,4 @@
+internal import DeviceStore
 internal import LinuxSystem
 
 /// Compares the blocks of a full session with its `blocks`, and keeps nothing.
@@ -59,7 +60,8 @@ final class BlockVerifier: MemberHandler {
         next += 1
     }
 
-    func finish() throws {
+    func finish(_ manifest: SessionManifest) throws {
+        try manifest.requireImageBytes(images.reduce(0) { $0 &+ $1.size })
         guard let table else { return }
         guard table.images == images else { throw Failure(sentence: "its member blocks is not of its images") }
     }

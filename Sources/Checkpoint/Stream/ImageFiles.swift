@@ -56,12 +56,7 @@ final class ImageFiles {
 
     func finish(_ manifest: SessionManifest) throws {
         open = nil
-        // What was upgraded had its records among the images.
-        guard !manifest.isBeforeRecords else { return }
-        let total = sizes.values.reduce(0, &+)
-        guard total == manifest.imageBytes else {
-            throw Failure(sentence: "its images have \(total) bytes, manifest.json says \(manifest.imageBytes)")
-        }
+        try manifest.requireImageBytes(sizes.values.reduce(0, &+))
     }
 }
 

@@ -81,4 +81,12 @@ public struct SessionRecord: Codable, Sendable, Equatable {
 extension SessionManifest {
     /// Of a format whose streams have no `session.json`.
     var isBeforeRecords: Bool { formatVersion < 2 }
+
+    /// Throws when the images are not as many bytes as it says.
+    func requireImageBytes(_ count: UInt64) throws(Failure) {
+        // What was upgraded had its records among the images.
+        guard isBeforeRecords || count == imageBytes else {
+            throw Failure(sentence: "its images have \(count) bytes, manifest.json says \(imageBytes)")
+        }
+    }
 }

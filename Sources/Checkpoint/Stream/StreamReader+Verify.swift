@@ -23,18 +23,20 @@ extension StreamReader {
             guard let full else {
                 let blocks = BlockVerifier()
                 _ = try read(part, blocks, progress)
-                return try blocks.finish()
+                return try blocks.finish(manifest)
             }
-            let delta = DeltaImages(ImageFiles(in: nil))
+            let files = ImageFiles(in: nil)
+            let delta = DeltaImages(files)
             try read(part, delta, progress).requireFull(full.manifest)
             do {
                 let blocks = BlockVerifier()
                 _ = try read(full, blocks, progress)
-                try blocks.finish()
+                try blocks.finish(full.manifest)
                 try blocks.requireBlocks(for: delta.gaps)
             } catch let failure as Failure {
                 throw failure.of("session \(full.manifest.number), whose blocks it needs")
             }
+            try files.finish(manifest)
         } catch {
             throw inWords(error)
         }
