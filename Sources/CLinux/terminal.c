@@ -16,6 +16,15 @@ int csys_window_size(int fd, uint16_t *rows, uint16_t *columns) {
     return 0;
 }
 
+int csys_terminal_number(int fd) {
+    // Of /dev/tty, too, it is the device of the terminal behind it.
+    enum { PSEUDOTERMINALS = 136 };
+    unsigned int device;
+    if (ioctl(fd, TIOCGDEV, &device) < 0) return -errno;
+    unsigned int high = device >> 8 & 0xfff, number = (device & 0xff) | (device >> 12 & 0xfff00);
+    return high == PSEUDOTERMINALS ? (int)number : -ENOTTY;
+}
+
 int csys_terminal_raw(int fd) {
     if (tcgetattr(fd, &former) < 0) return -errno;
     struct termios raw = former;

@@ -67,9 +67,10 @@ public enum Mounts {
     }
 
     /// Kernels differ in their defaults, and a layer is written by one and read by the next: plain files and folders,
-    /// whiteouts and opaque folders only, and inode numbers that do not depend on the host.
+    /// whiteouts and opaque folders only. A file has one device and inode number, of whatever layer it is and whoever asks:
+    /// CRIU and inotify(7) compare them.
     private static let overlayOptions: KeyValuePairs = [
-        "redirect_dir": "off", "metacopy": "off", "index": "off", "xino": "off",
+        "redirect_dir": "off", "metacopy": "off", "index": "off", "xino": "on",
     ]
 
     /// Stacks `lower` (highest first) under the writable `upper` at `mountPoint`.

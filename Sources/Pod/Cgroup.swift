@@ -77,6 +77,8 @@ public struct Cgroup: Sendable {
     /// The folder through which the pod is frozen; what CRIU is to be told of, or it would wait for a frozen process.
     public var freezer: FilePath? { folders["freezer"] ?? folders[""] }
 
+    var freezerOfVersion1: FilePath? { folders["freezer"] }
+
     /// How long the kernel may take to stop every process; one in an uninterruptible sleep holds it up.
     private static let patienceMilliseconds = 10_000
 
@@ -92,6 +94,7 @@ public struct Cgroup: Sendable {
     }
 
     public func thaw() throws(Failure) {
+        takeStoppedBack()
         do throws(Errno) {
             _ = try set(frozen: false)
         } catch {
@@ -131,6 +134,7 @@ public struct Cgroup: Sendable {
     /// Ends every process in it, and waits until none is left. Each is dead before any of them can run again: what a
     /// frozen process does next it must not do.
     public func killAll() -> Bool {
+        takeStoppedBack()
         // Nothing forks while all are frozen. If they are not, the loop runs until a round finds nobody.
         try? freeze()
         return Wait.until(milliseconds: Self.patienceMilliseconds) {

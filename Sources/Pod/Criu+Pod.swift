@@ -23,21 +23,80 @@ extension Criu {
         }
     }
 
-    /// Dumps the frozen pod, the log into `dump.log`. Its processes stay frozen.
+    /// A frozen pod that is to be dumped.
+    public struct FrozenPod: Sendable {
+        public var folder: PodFolder
+        public var initProcess: ProcessIdentity
+        public var uidBase: UInt32
+        public var uidCount: UInt32
+        /// Whether TCP connections that a server in the pod has not accepted yet are left out: who made one finds it reset.
+        public var leavesOutUnaccepted = false
+
+        public init(_ folder: PodFolder, initProcess: ProcessIdentity, uidBase: UInt32, uidCount: UInt32) {
+            self.folder = folder
+            self.initProcess = initProcess
+            self.uidBase = uidBase
+            self.uidCount = uidCount
+        }
+
+        var cgroup: Cgroup { Cgroup(path: folder.cgroupPath) }
+        var processes: [PodProcess] { PodProcess.list(in: cgroup, uidBase: uidBase, uidCount: uidCount) }
+    }
+
+    /// Dumps the frozen pod, the log into `dump.log`. Its processes stay frozen. True when that has left names in the pod's
+    /// files (`LinkedFiles`) that the restore needs: they belong to the session and have to be on the device with it.
     ///
     /// - Parameter lock: the pod's, held until CRIU is done whatever becomes of this process.
-    public func dump(
-        _ folder: PodFolder, initProcess: ProcessIdentity, to folders: Folders, keeping lock: Int32
-    ) throws {
-        let service = try CriuService(self, keeping: lock)
+    public func dump(_ pod: FrozenPod, to folders: Folders, keeping lock: Int32) throws -> Bool {
+        let cgroup = pod.cgroup
+        try Obstacle.requireUntraced(cgroup.processes) { pod.processes }
+        let watched = try InodeNames(of: InodeNames.watched(by: cgroup.processes), in: pod.initProcess)
+        if !watched.found.isEmpty { try CriuImages(folders.work).write(watched.cache, InodeNames.cacheName) }
+        let queues = try PosixQueues(of: pod)
+        let service = try CriuService(
+            self, keeping: lock, environment: CriuImages.environment(for: cgroup.processes))
         let images = try Self.open(folders.images)
         let work = try Self.open(folders.work)
-        var options = Self.options(folder, images, work, log: "dump.log")
-        options.number(UInt64(initProcess.pid), Option.pid)
+        var options = Self.options(pod.folder, images, work, log: "dump.log")
+        options.number(UInt64(pod.initProcess.pid), Option.pid)
         options.flag(true, Option.leaveRunning)
-        if let freezer = Cgroup(path: folder.cgroupPath).freezer { options.text(freezer.string, Option.freezeCgroup) }
-        for mount in try ExternalMount.all(of: initProcess, folder) { options.text(mount.whenDumped, Option.external) }
-        _ = try service.perform(CriuRequest(kind: .dump, options: options))
+        options.flag(pod.leavesOutUnaccepted, Option.skipInFlight)
+        if let freezer = cgroup.freezer { options.text(freezer.string, Option.freezeCgroup) }
+        for mount in try ExternalMount.all(of: pod.initProcess, pod.folder) {
+            options.text(mount.whenDumped, Option.external)
+        }
+        if let terminal = CriuImages.controllingTerminal { options.text(terminal, Option.external) }
+        for queue in queues.external { options.text(queue, Option.external) }
+
+        let thawing = try cgroup.setStoppedAside() ? Cgroup.Thawing(cgroup) : nil
+        defer {
+            thawing?.finish()
+            cgroup.takeStoppedBack()
+        }
+        var linked: LinkedFiles?
+        _ = try service.perform(CriuRequest(kind: .dump, options: options)) { moment throws in
+            switch moment {
+            case .collected:
+                thawing?.finish()
+                cgroup.takeStoppedBack()
+            case .dumped:
+                linked = try LinkedFiles(in: CriuImages(folders.images), of: pod.initProcess)
+                try linked?.keep()
+            case .namespacesMade, .restored: break
+            }
+        }
+        try linked?.putBack()
+        try CriuImages(folders.images).mend(of: pod)
+        try queues.mend(CriuImages(folders.images))
+        try queues.take(folders)
+        return linked?.isEmpty == false
+    }
+
+    /// Undoes what a dump did to a pod that is to live on, as far as it came: names in its files, and the messages that
+    /// were taken out of its queues. While its processes still stand still.
+    public static func undoDump(in folders: Folders, of initProcess: ProcessIdentity) {
+        try? LinkedFiles(in: CriuImages(folders.images), of: initProcess).remove()
+        try? PosixQueues.giveBack(folders, to: initProcess)
     }
 
     /// A restore that has begun: CRIU has been started, and waits.
@@ -56,8 +115,12 @@ extension Criu {
         /// Restores the pod, the log into `restore.log`; its first process becomes this process's child, its programs
         /// run. CRIU is waited for when this value goes.
         ///
-        /// - Parameter network: where the pod's interface leads; `nil` for a pod that has none.
-        public func perform(from folders: Folders, network: UserNetwork.Reach?) throws -> ProcessIdentity {
+        /// - Parameters:
+        ///   - users: the pod's, on this host.
+        ///   - network: where the pod's interface leads; `nil` for a pod that has none.
+        public func perform(
+            from folders: Folders, users: (base: UInt32, count: UInt32), network: UserNetwork.Reach?
+        ) throws -> ProcessIdentity {
             let images = try Criu.open(folders.images)
             let work = try Criu.open(folders.work)
             var options = Criu.options(folder, images, work, log: "restore.log")
@@ -70,6 +133,8 @@ extension Criu {
             let pid = try service.perform(CriuRequest(kind: .restore, options: options)) { moment throws in
                 switch moment {
                 case .namespacesMade(let pid):
+                    try PosixQueues.make(
+                        from: folders.images, in: pid, uidBase: users.base, uidCount: users.count)
                     // The network's is empty, CRIU was told to leave it so; sockets are bound in it next.
                     guard let network else {
                         return try attempt("prepare", "the pod's network") { () throws(Errno) in
@@ -77,6 +142,7 @@ extension Criu {
                         }
                     }
                     way = try UserNetwork.start(for: pid, in: folder, reaching: network)
+                case .collected, .dumped: break
                 case .restored:
                     // Connections are about to be let go, and tell their peers so: somebody has to hear it.
                     try way?.wait()
@@ -109,6 +175,8 @@ extension Criu {
         options.flag(true, Option.tcpEstablished)
         options.flag(true, Option.externalUnixSockets)
         options.flag(true, Option.fileLocks)
+        options.flag(true, Option.linkRemap)
+        options.number(Self.ghostLimit, Option.ghostLimit)
         options.flag(true, Option.notify)
         options.number(CgroupMode.soft, Option.cgroupMode)
         options.number(Self.newNetwork, Option.emptyNamespaces)
@@ -131,14 +199,21 @@ extension Criu {
         static let notify = 12
         static let root = 13
         static let workFolder = 17
+        static let linkRemap = 18
         static let cgroupRoot = 25
         static let restoreAsSibling = 26
         static let cgroupMode = 34
+        static let ghostLimit = 35
         static let external = 37
         static let emptyNamespaces = 38
         static let freezeCgroup = 44
+        static let skipInFlight = 46
         static let networkLock = 64
     }
+
+    /// Bytes of a file without a name that are dumped with the memory. A whole video that is deleted while it plays is
+    /// dumped, too.
+    private static let ghostLimit: UInt64 = 0xffff_ffff
 
     /// CLONE_NEWNET, which Swift does not see.
     private static let newNetwork: UInt64 = 0x4000_0000

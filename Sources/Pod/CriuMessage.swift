@@ -18,9 +18,15 @@ package struct ProtobufWriter {
     /// A message within the message.
     package mutating func message(_ value: ProtobufWriter, _ field: Int) { data(value.bytes, field) }
 
-    private mutating func data(_ value: [UInt8], _ field: Int) {
+    mutating func data(_ value: [UInt8], _ field: Int) {
         varint(UInt64(field) << 3 | 2)
         varint(UInt64(value.count))
+        bytes += value
+    }
+
+    /// A field of 4 or 8 bytes.
+    mutating func fixed(_ value: [UInt8], _ field: Int) {
+        varint(UInt64(field) << 3 | (value.count == 8 ? 1 : 5))
         bytes += value
     }
 
@@ -63,7 +69,7 @@ package struct ProtobufFields {
 
     func message(_ field: Int) -> ProtobufFields? { data[field].flatMap { ProtobufFields($0) } }
 
-    private static func varint(_ bytes: inout ArraySlice<UInt8>) -> UInt64? {
+    static func varint(_ bytes: inout ArraySlice<UInt8>) -> UInt64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while let byte = bytes.popFirst() {

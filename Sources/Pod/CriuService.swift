@@ -14,13 +14,16 @@ struct CriuService: ~Copyable {
 
     /// Starts it; it waits for its request.
     ///
-    /// - Parameter lock: the pod's. What a killed engine leaves running here is still changing the pod: the lock stays
-    ///   taken until it is done.
-    init(_ criu: Criu, keeping lock: Int32) throws {
+    /// - Parameters:
+    ///   - lock: the pod's. What a killed engine leaves running here is still changing the pod: the lock stays taken until
+    ///     it is done.
+    ///   - environment: `NAME=value`, more of it.
+    init(_ criu: Criu, keeping lock: Int32, environment: [String] = []) throws {
         let ends = try attempt("make", "a socket for CRIU") { () throws(Errno) in
             try UnixSocket.pair(kind: .sequentialPacket)
         }
-        var launch = Launch(criu.program, ["swrk", "\(Self.socketNumber)"])
+        var launch = Launch(
+            criu.program, ["swrk", "\(Self.socketNumber)"], environment: Launch.plainEnvironment + environment)
         launch.give(ends.second.number, as: Self.socketNumber)
         launch.give(lock, as: Self.lockNumber)
         process = try launch.start()
@@ -36,8 +39,15 @@ struct CriuService: ~Copyable {
         _ = process.wait()
     }
 
-    /// Where a restore waits for us.
+    /// How long it may take to attach to every process of a pod, ms. It does not wait for what they do.
+    private static let attachPatience = 60_000
+
+    /// Where a dump or restore waits for us.
     enum Moment {
+        /// Every process of a pod that is being dumped is held by CRIU, and nothing of them has been looked at.
+        case collected
+        /// All is in the images, and what CRIU did to the pod for that not yet undone.
+        case dumped
         /// The first process is there with its namespaces, and nothing else of it.
         case namespacesMade(Int32)
         /// All is there, and about to run.
@@ -49,7 +59,8 @@ struct CriuService: ~Copyable {
         try send(request)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
         defer { buffer.deallocate() }
-        while Wait.readable(socket.number, milliseconds: Self.patience) {
+        var patience = request.kind == .dump ? Self.attachPatience : Self.patience
+        while Wait.readable(socket.number, milliseconds: patience) {
             switch PacketSocket.receive(from: socket.number, into: buffer) {
             case .nothing: continue
             case .closed: throw Criu.Problem(description: "CRIU ended without a word")
@@ -58,15 +69,22 @@ struct CriuService: ~Copyable {
                 case .done(let pid): return pid
                 case .failed(let reason): throw Criu.Problem(description: reason ?? "CRIU failed and did not say why")
                 case .notification(let script, let pid):
-                    if script == "setup-namespaces", let pid { try moment(.namespacesMade(pid)) }
-                    if script == "post-restore" { try moment(.restored) }
+                    switch script {
+                    case "network-lock":
+                        patience = Self.patience
+                        try moment(.collected)
+                    case "post-dump": try moment(.dumped)
+                    case "setup-namespaces": if let pid { try moment(.namespacesMade(pid)) }
+                    case "post-restore": try moment(.restored)
+                    default: break
+                    }
                     try send(CriuRequest(kind: .notify))
                 case nil: throw Criu.Problem(description: "CRIU's answer makes no sense; is it of another version?")
                 }
             }
         }
         process.identity?.end(with: SIGTERM, patienceMilliseconds: 2000)
-        throw Criu.Problem(description: "CRIU said nothing for \(Self.patience / 1000) s")
+        throw Criu.Problem(description: "CRIU said nothing for \(patience / 1000) s")
     }
 
     private func send(_ request: CriuRequest) throws {

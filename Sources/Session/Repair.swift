@@ -91,7 +91,9 @@ enum Repair {
 /// Undoes what a suspend did to a running pod before its commit.
 enum Thaw {
     static func run(_ folder: PodFolder, _ state: RuntimeState) {
-        ImageFolder(folder: folder).unmount()
+        let images = ImageFolder(folder: folder)
+        if let process = state.initProcess { Criu.undoDump(in: images.forCriu, of: process) }
+        images.unmount()
         if let broker = state.broker, broker.isAlive {
             _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
         }

@@ -72,8 +72,10 @@ extension Session {
         try requireSpace(pod)
         let images = ImageFolder(folder: pod.folder)
         let target = try target(options, state, images)
-        let begin = { [store] folder in Suspend(state, criu, folder, store, target, observer) }
-        var suspend = begin(pod.folder)
+        let begin = { [store] folder, isLast in
+            Suspend(state, criu, folder, store, target, observer, isLastAttempt: isLast)
+        }
+        var suspend = begin(pod.folder, false)
         var pauses = Self.pauses[...]
         while true {
             do {
@@ -86,7 +88,7 @@ extension Session {
                 try? pod.save(state)
                 guard isPassing, let pause = pauses.popFirst() else { throw reason }
                 usleep(pause)
-                suspend = begin(pod.folder)
+                suspend = begin(pod.folder, pauses.isEmpty)
             }
         }
         // It has happened. What cannot be taken away now, the next command takes away.
@@ -160,12 +162,14 @@ private struct Suspend {
     private let observer: Observer
     private let images: ImageFolder
     private let cgroup: Cgroup
+    private let isLastAttempt: Bool
     private var watch = Stopwatch()
 
     init(
         _ state: RuntimeState, _ criu: Criu, _ folder: PodFolder, _ store: PodStore, _ target: Target,
-        _ observer: Observer
+        _ observer: Observer, isLastAttempt: Bool
     ) {
+        self.isLastAttempt = isLastAttempt
         self.state = state
         self.criu = criu
         self.folder = folder
@@ -210,7 +214,10 @@ private struct Suspend {
         try images.mount()
         let scan = stream.scan(images.dump)
         guard let initProcess = state.initProcess else { throw Failure("suspend", "pod \(store.name)", "it has ended") }
-        try criu.dump(folder, initProcess: initProcess, to: images.forCriu, keeping: pod.lock.descriptor)
+        var frozen = Criu.FrozenPod(
+            folder, initProcess: initProcess, uidBase: state.uidBase, uidCount: state.uidCount)
+        frozen.leavesOutUnaccepted = isLastAttempt
+        let hasNewNames = try criu.dump(frozen, to: images.forCriu, keeping: pod.lock.descriptor)
         report.dump = watch.lap()
         try stopIfInterrupted()
 
@@ -232,6 +239,9 @@ private struct Suspend {
 
         observer.stage("syncing the device")
         try sync.value()
+        if hasNewNames {
+            try attempt("write", "the pod's files") { () throws(Errno) in try Files.syncFileSystem(at: layer) }
+        }
         try writer.commit(manifest)
         report.sync = watch.lap()
         report.total = watch.total
@@ -251,12 +261,20 @@ private struct Suspend {
         if observer.isInterrupted() { throw Failure("the suspend", "interrupted") }
     }
 
-    /// Whether the dump failed of a connection whose server has not accepted it yet, but for which something was written
-    /// already: CRIU cannot put such a connection back into a server's queue. Before the images are gone.
+    /// Whether the dump failed of something that is usually over in a moment.
     func isPassing(_ error: any Error) -> Bool {
         guard error is Criu.Problem, let reason = CriuLog.reason(in: images.dumpLog) else { return false }
-        return reason.contains("write queue on an in-flight socket")
+        return Self.passing.contains { reason.contains($0) }
     }
+
+    private static let passing = [
+        // A connection whose server has not accepted it yet, but for which something was written already.
+        "write queue on an in-flight socket", "closed in-flight socket",
+        // The same of TCP, written for or not. The last attempt leaves those out.
+        "In-flight connection",
+        // Something unread that says who has sent it, in a socket whose owner wants to know (SO_PASSCRED).
+        "Control messages in queue",
+    ]
 
     /// A failure that did nothing to the session.
     static func running(_ failure: Failure, _ store: PodStore) -> Failure {
@@ -268,13 +286,23 @@ private struct Suspend {
     /// The failure as the user reads it; before the images, and CRIU's log with them, are gone.
     func explain(_ error: any Error) -> Failure {
         let subject = "pod \(store.name)"
+        if error is Obstacle {
+            return Failure("suspend", subject, "\(error)", remedy: "the session runs on")
+        }
         guard error is Criu.Problem else {
             return Self.running(error as? Failure ?? Failure(sentence: "\(error)"), store)
         }
         let reason = CriuLog.reason(in: images.dumpLog) ?? "\(error)"
+        let process = CriuLog.process(in: images.dumpLog).flatMap { number in
+            PodProcess.list(in: cgroup, uidBase: state.uidBase, uidCount: state.uidCount)
+                .first { $0.hostPID == number }
+        }.map { "process \($0.pid) (\($0.command))" }
+        let text =
+            CriuLog.explanation(of: reason).map { "\(process ?? "a process") \($0), which CRIU cannot dump: \(reason)" }
+            ?? "CRIU: \(process.map { "\($0): " } ?? "")\(reason)"
         let log = images.keep(images.dumpLog, as: "dump.log")
         let place = log.map { "the full log is \($0.string); " } ?? ""
-        return Failure("suspend", subject, "CRIU: \(reason)", remedy: "\(place)the session runs on")
+        return Failure("suspend", subject, text, remedy: "\(place)the session runs on")
     }
 }
 

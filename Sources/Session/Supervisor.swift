@@ -56,7 +56,11 @@ public final class Supervisor {
                 guard isTold else { return false }
                 let images = ImageFolder(folder: folder)
                 // Before CRIU is waited for, which is done but not gone.
-                engine.answer(.success(try restore.perform(from: images.forCriu, network: try network)))
+                guard let state = try PodRuntime.readState(folder) else { return false }
+                engine.answer(
+                    .success(
+                        try restore.perform(
+                            from: images.forCriu, users: (state.uidBase, state.uidCount), network: state.network)))
             }
             return true
         } catch {

@@ -17,14 +17,16 @@ final class TestHosts {
     /// What the device lies on.
     var keeps: AnyObject?
 
-    /// - Parameter device: instead of a folder of its own.
-    init(device: FilePath? = nil) throws {
+    /// - Parameters:
+    ///   - device: instead of a folder of its own.
+    ///   - tree: the pod's root file system, instead of the tests' usual one.
+    init(device: FilePath? = nil, tree: FilePath? = nil) throws {
         folder = try LabFolder("mediapod-session")
         self.device = device ?? folder.appending("device")
         a = TestHost(runtime: folder.appending("A"), device: self.device)
         b = TestHost(runtime: folder.appending("B"), device: self.device)
         try a.must(["device", "init", self.device.string])
-        try a.must(["create", Self.pod, "--rootfs", try TestTree.folder.get().string])
+        try a.must(["create", Self.pod, "--rootfs", try (tree ?? TestTree.folder.get()).string])
     }
 
     deinit {

@@ -13,6 +13,7 @@
 #include "CLinuxNetwork.h"
 #include "CLinuxProcess.h"
 #include "CLinuxProcessor.h"
+#include "CLinuxQueues.h"
 #include "CLinuxSpawn.h"
 
 // Descriptors that one message may carry. A unix socket's own limit is 253 (SCM_MAX_FD); nothing here sends

@@ -50,6 +50,9 @@ int csys_next_signal(int fd);
 /// Size of the terminal `fd`; -ENOTTY when it is none.
 int csys_window_size(int fd, uint16_t *rows, uint16_t *columns);
 
+/// N of the /dev/pts/N whose slave end `fd` is, under that name or as /dev/tty; -ENOTTY when it is another.
+int csys_terminal_number(int fd);
+
 /// Switches the terminal to raw mode and keeps the former settings for `csys_terminal_restore`.
 int csys_terminal_raw(int fd);
 /// Safe in a signal handler. Does nothing without a `csys_terminal_raw` before.

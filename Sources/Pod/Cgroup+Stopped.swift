@@ -1,0 +1,81 @@
+internal import Glibc
+internal import LinuxSystem
+internal import Synchronization
+internal import SystemPackage
+
+/// Processes that a signal has stopped (SIGSTOP; Ctrl-Z in a shell), in a frozen cgroup of version 1.
+///
+/// CRIU attaches to every process of the frozen cgroup and thaws it then. The kernel lets nobody attach to a stopped process
+/// before it has made it a traced one, which a frozen process cannot become: CRIU would wait for ever, and the thaw that
+/// would let it go on is what it would do next. So these are put where CRIU comes to them last, into a child of the cgroup;
+/// when it is there it has attached to all the others, and the cgroup can be thawed for it: not one of them goes on.
+/// Version 2's frozen processes can be attached to as they are.
+extension Cgroup {
+    private static let childName: FilePath.Component = "stopped"
+
+    private var child: FilePath? { freezerOfVersion1?.appending(Self.childName) }
+
+    /// Sets them aside in the frozen cgroup; false when there are none.
+    func setStoppedAside() throws(Failure) -> Bool {
+        guard let child else { return false }
+        let stopped = processes.filter { Self.isStopped($0) }
+        guard !stopped.isEmpty else { return false }
+        try attempt("set aside", "stopped processes of the pod") { () throws(Errno) in
+            try Files.ensureFolder(child, mode: 0o755)
+            for process in stopped { try Files.put("\(process)", into: child.appending("cgroup.procs")) }
+        }
+        // Those that were moved have to be frozen anew.
+        try freeze()
+        return true
+    }
+
+    /// Puts them back, whether CRIU has attached to them or not.
+    func takeStoppedBack() {
+        guard let own = freezerOfVersion1, let child, Files.isFolder(child) else { return }
+        _ = Wait.until(milliseconds: 1000) {
+            let text = (try? Files.text(child.appending("cgroup.procs"))) ?? ""
+            for line in text.split(separator: "\n") {
+                try? Files.put("\(line)", into: own.appending("cgroup.procs"))
+            }
+            return rmdir(child.string) == 0 || errno == ENOENT
+        }
+    }
+
+    /// What a frozen process was doing: its state is a frozen one's.
+    private static func isStopped(_ process: Int32) -> Bool {
+        let place = try? Files.text(FilePath("/proc/\(process)/wchan"), limit: 256)
+        return place == "do_signal_stop"
+    }
+
+    /// Thaws the cgroup for CRIU when that has come to the processes that were set aside.
+    final class Thawing: Sendable {
+        private let thread = DoneSignal()
+        private let end = End()
+
+        /// Not in this object itself, whose last reference may be going while the thread still looks.
+        private final class End: Sendable { let isCome = Atomic(false) }
+
+        init(_ cgroup: Cgroup) {
+            guard let own = cgroup.freezerOfVersion1, let child = cgroup.child else { return }
+            thread.run { [end] in
+                while !end.isCome.load(ordering: .relaxed) {
+                    let text = (try? Files.text(child.appending("cgroup.procs"))) ?? ""
+                    if text.split(separator: "\n").contains(where: { (Obstacle.tracer(of: Int32($0) ?? 0) ?? 0) != 0 })
+                    {
+                        try? Files.put("THAWED", into: own.appending("freezer.state"))
+                        return
+                    }
+                    usleep(500)
+                }
+            }
+        }
+
+        /// It has come to them, or never will.
+        func finish() {
+            end.isCome.store(true, ordering: .relaxed)
+            thread.wait()
+        }
+
+        deinit { finish() }
+    }
+}

@@ -1,0 +1,115 @@
+// What is in the way of a suspend: holds it, and says so in a file.
+//
+//   obstacle NAME FILE
+
+#include <fcntl.h>
+#include <mqueue.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void must(long result, const char *what)
+{
+    if (result >= 0)
+        return;
+    perror(what);
+    exit(1);
+}
+
+static void packets(void)
+{
+    int ends[2];
+    must(pipe2(ends, O_DIRECT), "pipe2");
+}
+
+static void semaphore(void) { must(eventfd(3, EFD_SEMAPHORE), "eventfd"); }
+
+static void count(void)
+{
+    uint64_t large = 1ull << 40;
+    must(write(eventfd(0, 0), &large, sizeof large), "eventfd");
+}
+
+static void notified(void)
+{
+    mqd_t queue = mq_open("/told", O_CREAT | O_RDWR, 0600, NULL);
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    must(mq_notify(queue, &event), "mq_notify");
+}
+
+static void nameless(void)
+{
+    must(mq_open("/named", O_CREAT | O_RDWR, 0600, NULL), "mq_open");
+    must(mq_open("/gone", O_CREAT | O_RDWR, 0600, NULL), "mq_open");
+    must(mq_unlink("/gone"), "mq_unlink");
+}
+
+static void traced(void)
+{
+    pid_t child = fork();
+    must(child, "fork");
+    if (child == 0) {
+        ptrace(PTRACE_TRACEME);
+        raise(SIGSTOP);
+        for (;;)
+            pause();
+    }
+    must(waitpid(child, NULL, WUNTRACED), "waitpid");
+}
+
+static void credentials(void)
+{
+    int ends[2];
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+    must(setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)), "SO_PASSCRED");
+    must(write(ends[1], "x", 1), "write");
+}
+
+static void watched(void)
+{
+    must(open("watched", O_CREAT | O_RDWR, 0600), "open");
+    must(inotify_add_watch(inotify_init1(0), "watched", IN_MODIFY), "inotify_add_watch");
+    must(unlink("watched"), "unlink");
+}
+
+static void ping(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+    must(fd, "socket");
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    must(connect(fd, (struct sockaddr *)&address, sizeof address), "connect");
+    struct icmphdr request = {.type = ICMP_ECHO};
+    must(send(fd, &request, sizeof request, 0), "send");
+}
+
+static const struct {
+    const char *name;
+    void (*make)(void);
+} obstacles[] = {
+    {"packets", packets}, {"semaphore", semaphore}, {"count", count}, {"notified", notified}, {"nameless", nameless},
+    {"traced", traced}, {"credentials", credentials}, {"watched", watched}, {"ping", ping},
+};
+
+int main(int argument_count, char **arguments)
+{
+    if (argument_count != 3 || chdir("/root") < 0)
+        return 64;
+    for (size_t i = 0; i < sizeof obstacles / sizeof *obstacles; i++) {
+        if (strcmp(arguments[1], obstacles[i].name) != 0)
+            continue;
+        obstacles[i].make();
+        must(open(arguments[2], O_CREAT | O_EXCL | O_WRONLY, 0600), arguments[2]);
+        for (;;)
+            pause();
+    }
+    return 64;
+}
