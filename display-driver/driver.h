@@ -194,6 +194,10 @@ void keymap_look(struct driver *driver, uint32_t slot);
 /// Called before a key of this viewer: another may have typed in between.
 void keymap_use(struct driver *driver, uint32_t slot);
 
+// locks.c
+/// The group, 0...3, and X's eight modifiers, a bit each.
+void locks_set(struct driver *driver, uint32_t group, uint32_t modifiers);
+
 // video.c
 Bool video_init(struct driver *driver);
 void video_close(struct driver *driver);

@@ -105,6 +105,10 @@ static void take(struct driver *driver, uint32_t slot, const struct display_even
     case DISPLAY_EVENT_MOTION: motion(driver, event->x, event->y); break;
     case DISPLAY_EVENT_RELATIVE: relative(driver, 0, event->x, event->y, RELATIVE_MAX); break;
     case DISPLAY_EVENT_SCROLL: relative(driver, 2, event->x, event->y, NOTCHES_MAX * NOTCH); break;
+    case DISPLAY_EVENT_LOCK:
+        keymap_use(driver, slot);
+        locks_set(driver, event->code, event->value);
+        break;
     case DISPLAY_EVENT_RELEASE: input_release(driver, slot); break;
     default: break; // of a later version: its viewer knows that we do not know it
     }

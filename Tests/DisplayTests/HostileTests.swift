@@ -121,7 +121,7 @@ extension DisplayTests {
                 guard let events = display_viewer_events(viewer), let head = display_viewer_head(viewer) else { return }
                 for place in 0..<Int(DISPLAY_INPUT_EVENTS) {
                     events[place] = display_event(
-                        type: UInt16.random(in: 0...8, using: &random), code: UInt16(truncatingIfNeeded: word()),
+                        type: UInt16.random(in: 0...9, using: &random), code: UInt16(truncatingIfNeeded: word()),
                         value: UInt16.random(in: 0...2, using: &random), reserved: 0, x: Int32(bitPattern: word()),
                         y: Int32(bitPattern: word()))
                 }

@@ -185,6 +185,29 @@ extension DisplayTests {
             _ = try next(program)
         }
 
+        @Test func locksAndTheGroupFollowTheHost() throws {
+            let (server, peer, program) = try ready()
+            let map = try XProgram.run(
+                ["sh", "-c", "setxkbmap -layout us,ru -print | xkbcomp -w 0 -xkb - - "], on: server)
+            #expect(try peer.keymap(Array(map.utf8)) == nil)
+            func typed() throws -> String {
+                try peer.send(DISPLAY_EVENT_KEY, 38, 1)
+                try peer.send(DISPLAY_EVENT_KEY, 38, 0)
+                let line = try next(program)
+                _ = try next(program)
+                return line
+            }
+            #expect(try typed() == "press 38 a")
+            try peer.send(DISPLAY_EVENT_LOCK, 1, 0)
+            #expect(try typed() == "press 38 Cyrillic_ef")
+            try peer.send(DISPLAY_EVENT_LOCK, 0, 2)
+            #expect(try typed() == "press 38 A")
+            try waitUntil("Caps Lock is lit") { display_leds(peer.object) & 1 == 1 }
+            try peer.send(DISPLAY_EVENT_LOCK, 0, 0)
+            #expect(try typed() == "press 38 a")
+            try waitUntil("Caps Lock is dark") { display_leds(peer.object) & 1 == 0 }
+        }
+
         @Test func ledsAndTheBellAreTold() throws {
             let (server, peer, program) = try ready()
             #expect(display_leds(peer.object) == 0)

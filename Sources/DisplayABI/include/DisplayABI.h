@@ -137,6 +137,7 @@ enum display_feature {
     DISPLAY_FEATURE_INPUT = 1 << 3,     // reads the input rings
     DISPLAY_FEATURE_KEYMAP = 1 << 4,    // takes keymaps
     DISPLAY_FEATURE_CLIPBOARD = 1 << 5, // a pod-clipboard may be there (display_object.clipboard.owner says whether)
+    DISPLAY_FEATURE_LOCK = 1 << 6,      // knows DISPLAY_EVENT_LOCK
 };
 
 enum display_state { DISPLAY_STATE_RUNNING = 1, DISPLAY_STATE_GONE = 2 };
@@ -314,6 +315,7 @@ enum display_event_type {
     DISPLAY_EVENT_RELATIVE = 4, // x, y: pixels, not accelerated any further
     DISPLAY_EVENT_SCROLL = 5,  // x, y: right and down, 120 a notch; the server makes button events of whole notches
     DISPLAY_EVENT_RELEASE = 6, // everything that this viewer holds down is let go; send it first, and when focus is lost
+    DISPLAY_EVENT_LOCK = 7,    // code: the locked layout group, 0...3; value: the locked modifiers, X's eight bits
 };
 
 struct display_event {
