@@ -57,8 +57,8 @@ public enum AttachedEnd: Sendable {
     /// Nobody is attached: it runs, under this number.
     case detached(UInt32)
     case exited(Int32)
-    /// The pod is being suspended; the program goes on where the session is resumed.
-    case suspended
+    /// The pod is being suspended; the program goes on, under its number, where the session is resumed.
+    case suspended(UInt32, isMain: Bool)
 }
 
 extension Session {
@@ -74,12 +74,22 @@ extension Session {
         return try Carrier(program: started, signals: signals, interactive: options.wantsTerminal).carry(&client)
     }
 
-    /// Carries the input and output of the pod's main program, from now on, until its end.
-    public func follow(signals: SignalDescriptor) throws -> AttachedEnd {
+    /// Carries the input and output of a program of the pod, from now on, until its end.
+    ///
+    /// - Parameter program: its number; `nil` for the main one.
+    public func follow(_ program: UInt32? = nil, signals: SignalDescriptor) throws -> AttachedEnd {
         let attached = AttachedPrograms(folder: runtime.pod(store.name))
         defer { attached.unregister() }
         var client = try connect(to: "follow", attached)
-        let started = try client.attach(takingStdin: true)
+        let known = try client.list()
+        guard known.contains(where: { program == nil ? $0.isMain : $0.program == program }) else {
+            let running = known.filter { $0.status == nil }
+            let names = running.map { "\($0.program) (\($0.arguments.first ?? ""))" }.joined(separator: ", ")
+            throw Failure(
+                "pod \(store.name)", program.map { "no program \($0) runs in it" } ?? "it has no main program",
+                remedy: running.isEmpty ? nil : "name one of \(names)")
+        }
+        let started = try client.attach(to: program ?? InitClient.main, takingStdin: true)
         return try Carrier(program: started, signals: signals, interactive: started.hasTerminal).carry(&client)
     }
 

@@ -93,7 +93,7 @@ struct Carrier: ~Copyable {
         switch signal {
         case SIGUSR1:
             // The pod stands still: what it has said is all there is.
-            return try takeEvents(&client) ?? .suspended
+            return try takeEvents(&client) ?? .suspended(program.program, isMain: program.isMain)
         case SIGWINCH:
             resize(&client)
         default:

@@ -274,6 +274,8 @@ private struct Suspend {
         "In-flight connection",
         // Something unread that says who has sent it, in a socket whose owner wants to know (SO_PASSCRED).
         "Control messages in queue",
+        // News of interfaces or devices that its program has not read yet.
+        "netlink: The socket has data to read",
     ]
 
     /// A failure that did nothing to the session.

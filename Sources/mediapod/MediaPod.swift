@@ -24,7 +24,7 @@ struct MediaPod: ParsableCommand {
             when there is none of that name.
             """,
         subcommands: [
-            DeviceCommand.self, Create.self, Run.self, Exec.self, Suspend.self, Resume.self, Stop.self,
+            DeviceCommand.self, Create.self, Run.self, Exec.self, Attach.self, Suspend.self, Resume.self, Stop.self,
             History.self, Recover.self, Prune.self, Verify.self, Check.self, Processes.self, Logs.self, Copy.self,
             List.self, View.self, Inspect.self, Remove.self, Supervise.self, Upgrade.self,
         ])

@@ -98,7 +98,9 @@ enum ProgramExit {
         switch end {
         case .detached(let program): print(program)
         case .exited(let code): throw ExitCode(code)
-        case .suspended: Terminal.say("pod \(pod) was suspended")
+        case .suspended(let program, let isMain):
+            let remedy = isMain ? "" : "; where it is resumed, go on with: mediapod attach \(pod) \(program)"
+            Terminal.say("pod \(pod) was suspended\(remedy)")
         }
     }
 

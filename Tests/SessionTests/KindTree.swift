@@ -6,11 +6,10 @@ import SystemPackage
 /// and delete of a base.
 enum KindTree {
     static let kinds = [
-        "blocked", "clocks", "deleted", "epoll", "eventfd", "fifos", "inotify", "locks", "mapped_files", "mappings",
-        "memfd",
-        "message_queues", "pidfd", "pipes", "posix_queues", "processes", "sandbox", "semaphores", "shm", "signalfd",
-        "signals", "tcp", "terminals", "threads", "timerfd", "timers", "udp", "unix_dgram", "unix_rights",
-        "unix_seqpacket", "unix_stream", "users",
+        "blocked", "clocks", "deleted", "epoll", "eventfd", "fifos", "files", "inotify", "locks", "mapped_files",
+        "mappings", "memfd", "message_queues", "netlink", "pidfd", "pipes", "posix_queues", "processes", "raw",
+        "sandbox", "semaphores", "shm", "signalfd", "signals", "tcp", "terminals", "threads", "timerfd", "timers",
+        "udp", "unix_dgram", "unix_rights", "unix_seqpacket", "unix_stream", "users",
     ]
 
     static let folder: Result<FilePath, any Error> = Result {

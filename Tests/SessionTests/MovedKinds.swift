@@ -64,9 +64,11 @@ struct WithMovedKinds: SuiteTrait, TestScoping {
         for kind in KindTree.kinds {
             kinds.saidAnew[kind] = try wait(for: "\(moves)", of: kind, on: hosts.a, in: "/anew")
         }
-        for kind in KindTree.kinds {
-            kinds.losses[kind] = try hosts.a.must(["exec", TestHosts.pod, "--", "sh", "-c", loseAll(kind)])
-                .split(separator: "\n").map(String.init)
+        // All at once: most of them wait for what is lost.
+        let losses = try hosts.a.must(["exec", TestHosts.pod, "--", "sh", "-c", loseAll])
+        for line in losses.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+            kinds.losses[words[0], default: []].append(words[1])
         }
         return kinds
     }
@@ -77,16 +79,22 @@ struct WithMovedKinds: SuiteTrait, TestScoping {
         KindTree.kinds.map { "{ \($0) \(folder) & }" }.joined(separator: "; ")
     }
 
-    private static func loseAll(_ kind: String) -> String {
-        """
-        mkdir /lost.\(kind); cd /lost.\(kind); number=0
-        { echo nothing; \(kind) --losses; } | while read -r what; do
-            mkdir $number; cd $number; code=0
-            \(kind) --lose $number >said 2>&1 </dev/null || code=$?
-            echo "$number $code $what"; cd ..; number=$((number + 1))
+    /// Says "KIND NUMBER CODE WHAT" of each.
+    private static let loseAll = """
+        mkdir /lost && cd /lost
+        for kind in \(KindTree.kinds.joined(separator: " ")); do
+            number=0
+            { echo nothing; $kind --losses; } | { while read -r what; do
+                mkdir $kind.$number && cd $kind.$number
+                {
+                    code=0; $kind --lose $number >../$kind.$number.said 2>&1 </dev/null || code=$?
+                    echo "$kind $number $code $what"
+                } &
+                cd ..; number=$((number + 1))
+            done; wait; } &
         done
+        wait
         """
-    }
 
     /// What a program has said, when its last line ends with that, or begins with it.
     private static func wait(

@@ -22,9 +22,9 @@ extension SessionTests {
         /// So each program is known to be able to fail.
         @Test(arguments: KindTree.kinds) func whateverIsLostIsNoticed(_ kind: String) throws {
             let losses = try #require(MovedKinds.moved.losses[kind])
-            #expect(losses.first == "0 0 nothing")
+            #expect(losses.contains("0 0 nothing"))
             #expect(losses.count > 1)
-            for loss in losses.dropFirst() {
+            for loss in losses where !loss.hasPrefix("0 ") {
                 #expect(loss.split(separator: " ").dropFirst().first == "1", "\(kind): \(loss)")
             }
         }

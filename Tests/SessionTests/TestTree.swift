@@ -7,6 +7,7 @@ import SystemPackage
 enum TestTree {
     static let programs = [
         "sh", "cat", "echo", "ls", "sleep", "touch", "kill", "id", "ln", "rm", "mkdir", "mkfifo", "seq", "stty", "wc",
+        "bash",
         "getent",
     ]
 
@@ -21,7 +22,7 @@ enum TestTree {
         return tree
     }
 
-    private static let compiled = ["witness", "caller"]
+    private static let compiled = ["witness", "caller", "obstacle"]
     /// These as their makers meant it: with the tree's C library.
     private static let linked = ["chosen"]
 
@@ -36,7 +37,7 @@ enum TestTree {
     private static let script = """
         tree=$1; shift
         mkdir -p "$tree/usr/bin" "$tree/root" "$tree/etc"
-        mv "$tree/witness" "$tree/caller" "$tree/chosen" "$tree/usr/bin/"
+        mv "$tree/witness" "$tree/caller" "$tree/obstacle" "$tree/chosen" "$tree/usr/bin/"
         ln -s usr/bin "$tree/bin"
         printf 'root:x:0:0::/root:/bin/sh\\nplayer:x:1001:1001::/root:/bin/sh\\n' > "$tree/etc/passwd"
         printf 'root:x:0:\\nplayer:x:1001:\\n' > "$tree/etc/group"

@@ -6,9 +6,11 @@
 //   witness late MS FILE   accepts a connection of its own, to which it has written, so late; then counts
 //   witness files DIR FILE counts as long as what it has open in a folder of its own is what it should be: files that it
 //                          writes, maps, has linked twice, has deleted, and left full of holes
+//   witness unaccepted FILE  connects to itself and accepts nothing; counts when it finds the connection reset
 //   witness fill BYTES     keeps so many random bytes in memory, and says when it has them
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -87,6 +89,30 @@ static int tcp(const char *path)
         // Some are always under way.
         if (read(ends[1], &received, sizeof received) != sizeof received || received != (mine ^ (i - 4)))
             return 3;
+        report(file, mine, i);
+        usleep(20000);
+    }
+}
+
+static int unaccepted(const char *path)
+{
+    int file = open_report(path), listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    uint64_t mine = nonce();
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    char byte = 'x';
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 1) < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+        connect(client, (struct sockaddr *)&address, sizeof address) < 0 || write(client, &byte, 1) != 1)
+        abort();
+    report(file, mine, 0);
+    ssize_t count;
+    do
+        count = read(client, &byte, 1);
+    while (count < 0 && errno == EINTR);
+    if (count >= 0 || errno != ECONNRESET)
+        return 3;
+    for (uint64_t i = 1;; i++) {
         report(file, mine, i);
         usleep(20000);
     }
@@ -263,6 +289,8 @@ int main(int count_of_arguments, char **arguments)
             count(arguments[2]);
         if (strcmp(arguments[1], "tcp") == 0)
             return tcp(arguments[2]);
+        if (strcmp(arguments[1], "unaccepted") == 0)
+            return unaccepted(arguments[2]);
         if (strcmp(arguments[1], "hold") == 0)
             return hold(arguments[2]);
         if (strcmp(arguments[1], "fill") == 0)

@@ -241,9 +241,9 @@ static void check(void)
 
 static void lose_pipe(void) { wake_read(); pause_for(50); }
 static void lose_bytes(void) { must(dup2(must(eventfd(0, 0)), counter)); }
-static void lose_thread(void) { pthread_cancel(waits[4].thread); pthread_join(waits[4].thread, NULL); }
+static void lose_thread(void) { end_thread(waits[4].id); }
 static void lose_semaphore(void) { must(semctl(set, 0, IPC_RMID)); set = must(semget(IPC_PRIVATE, 1, 0600)); }
-static void lose_sleep(void) { pthread_cancel(waits[WAITS - 1].thread); pthread_join(waits[WAITS - 1].thread, NULL); waits[WAITS - 1].over = true; }
+static void lose_sleep(void) { end_thread(waits[WAITS - 1].id); waits[WAITS - 1].over = true; }
 
 const struct kind kind = {
     "blocked", make, NULL, check,

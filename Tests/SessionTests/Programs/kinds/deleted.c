@@ -75,8 +75,8 @@ static void make(void)
     folder = must(open("folder", O_RDONLY | O_DIRECTORY));
     must(rmdir("folder"));
 
-    // Only a pod's base has this one.
-    base = open("/usr/bin/kinds.deleted", O_RDONLY);
+    // Only a pod's base has this one, and only once.
+    base = moved ? open("/usr/bin/kinds.deleted", O_RDONLY) : -1;
     if (base >= 0) {
         base_size = must(read(base, base_bytes, sizeof base_bytes));
         must(lseek(base, PLACE, SEEK_SET));

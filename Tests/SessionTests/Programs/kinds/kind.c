@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,6 +144,20 @@ int64_t now(int clock)
     struct timespec time;
     must(clock_gettime(clock, &time));
     return time.tv_sec * 1000000000ll + time.tv_nsec;
+}
+
+static void exit_thread(int signal)
+{
+    (void)signal;
+    syscall(SYS_exit, 0);
+}
+
+void end_thread(int id)
+{
+    // pthread_cancel would want a library that a small root file system has not.
+    must(sigaction(SIGRTMAX, &(struct sigaction){.sa_handler = exit_thread}, NULL));
+    must(syscall(SYS_tgkill, getpid(), id, SIGRTMAX));
+    pause_for(50);
 }
 
 static bool check(void)

@@ -94,6 +94,9 @@ bool readable(int fd, int milliseconds);
 /// Sleeps at least so long, whatever signals come. ms
 void pause_for(int milliseconds);
 
+/// Ends a thread of this process, whatever it waits for.
+void end_thread(int id);
+
 /// ns of a clock.
 int64_t now(int clock);
 

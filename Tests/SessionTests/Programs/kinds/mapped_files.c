@@ -14,7 +14,7 @@
 
 enum { PAGE = 4096, SIZE = 4 * PAGE };
 
-/// A file that is in a pod's base; without one (--lose runs anywhere) a copy of it here stands in.
+/// A file that is in a pod's base; with --lose, which runs more than once, a copy of it here stands in.
 static struct base_file {
     const char *what, *name, *path;
     uint8_t *mapped;
@@ -39,7 +39,7 @@ static void find(struct base_file *base, char *path)
 {
     snprintf(path, 64, "/usr/bin/%s", base->name);
     base->path = path;
-    if (access(path, F_OK) == 0)
+    if (moved && access(path, F_OK) == 0)
         return;
     base->path = base->name;
     int fd = must(open(base->name, O_CREAT | O_EXCL | O_WRONLY, 0755));

@@ -170,7 +170,8 @@ static void make(void)
     for (enum role role = 0; role < ROLES; role++)
         before[role] = slots[role].self;
 
-    zombie_code = (int)(mix(1000) % 200) + 1;
+    // Of codes above 127 CRIU restores the lower seven bits.
+    zombie_code = (int)(mix(1000) % 127) + 1;
     zombie = must(fork());
     if (zombie == 0)
         _exit(zombie_code);

@@ -21,7 +21,7 @@ enum { QUEUED = 5 };
 static volatile sig_atomic_t user_signals, input_signals;
 static volatile int input_fd;
 static pthread_t pending_thread, waiting_thread;
-static volatile pid_t pending_id;
+static volatile pid_t pending_id, waiting_id;
 static volatile bool asks_pending, waiting;
 static volatile bool had_pending;
 static volatile uint64_t waited_for;
@@ -68,6 +68,7 @@ static void *keep_waiting(void *unused)
     sigset_t own;
     sigemptyset(&own);
     sigaddset(&own, WAIT_SIGNAL);
+    waiting_id = gettid();
     for (;;) {
         siginfo_t info = {0};
         waiting = true;
@@ -180,7 +181,7 @@ static void lose_queued(void)
 static void lose_threads(void) { asks_pending = true; soon(!asks_pending); }
 static void lose_handler(void) { signal(SIGUSR2, SIG_DFL); }
 static void lose_stack(void) { must(sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL)); }
-static void lose_waiting(void) { pthread_cancel(waiting_thread); pthread_join(waiting_thread, NULL); }
+static void lose_waiting(void) { end_thread(waiting_id); }
 static void lose_owner(void) { must(fcntl(input[0], F_SETSIG, SIGIO)); signal(SIGIO, SIG_IGN); }
 
 const struct kind kind = {
