@@ -55,24 +55,26 @@ static uint32_t byte(int32_t fixed) {
     return (uint32_t)(fixed < 0 ? 0 : fixed > 255 ? 255 : fixed);
 }
 
-void convert_frame(const uint8_t *frame, const struct display_video *video, uint32_t *pixels, uint32_t width,
-    uint32_t height, uint32_t stride) {
+void convert_frame(
+    const uint8_t *frame, const struct display_video *video, const struct display_rectangle *part, uint32_t *pixels) {
     struct planes planes = planes_of(frame, video);
     const struct matrix *matrix = &matrices[video->matrix == DISPLAY_BT709];
-    for (uint32_t row = 0; row < height; row++) {
+    uint64_t width = (uint64_t)(video->target.x2 - video->target.x1), height = (uint64_t)(video->target.y2 - video->target.y1);
+    uint64_t step = ((uint64_t)video->source_width << 32) / width;
+    for (int32_t row = part->y1; row < part->y2; row++) {
         // The source pixel under the target pixel's middle.
-        uint32_t y = video->source_y + (uint32_t)((2ull * row + 1) * video->source_height / (2ull * height));
+        uint64_t middle = 2 * (uint64_t)(row - video->target.y1) + 1;
+        uint32_t y = video->source_y + (uint32_t)(middle * video->source_height / (2 * height));
         const uint8_t *luma = planes.y + (size_t)y * planes.y_pitch;
         const uint8_t *u_line = planes.u + (size_t)(y / planes.uv_lines) * planes.uv_pitch;
         const uint8_t *v_line = planes.v + (size_t)(y / planes.uv_lines) * planes.uv_pitch;
-        uint32_t *line = pixels + (size_t)row * stride;
-        uint64_t step = ((uint64_t)video->source_width << 32) / width, at = step / 2;
-        for (uint32_t column = 0; column < width; column++, at += step) {
+        uint64_t at = step * (uint64_t)(part->x1 - video->target.x1) + step / 2;
+        for (int32_t column = part->x1; column < part->x2; column++, at += step) {
             uint32_t x = video->source_x + (uint32_t)(at >> 32);
             int32_t c = (luma[(size_t)x * planes.y_step] - 16) * matrix->y;
             int32_t u = u_line[(size_t)(x / 2) * planes.uv_step] - 128, v = v_line[(size_t)(x / 2) * planes.uv_step] - 128;
-            line[column] = byte(c + v * matrix->red_v) << 16 |
-                           byte(c - u * matrix->green_u - v * matrix->green_v) << 8 | byte(c + u * matrix->blue_u);
+            *pixels++ = byte(c + v * matrix->red_v) << 16 | byte(c - u * matrix->green_u - v * matrix->green_v) << 8 |
+                        byte(c + u * matrix->blue_u);
         }
     }
 }

@@ -205,9 +205,10 @@ void video_close(struct driver *driver);
 void video_flatten(struct driver *driver);
 
 // convert.c
-/// Converts and scales the source part of the frame to `width` by `height` pixels of 0x00RRGGBB, lines of `stride` pixels.
-void convert_frame(const uint8_t *frame, const struct display_video *video, uint32_t *pixels, uint32_t width,
-    uint32_t height, uint32_t stride);
+/// Converts and scales what of the frame is shown in the part of its target: pixels of 0x00RRGGBB, lines without a gap. The
+/// part lies in the target; both are where they are on the screen.
+void convert_frame(
+    const uint8_t *frame, const struct display_video *video, const struct display_rectangle *part, uint32_t *pixels);
 
 // vblank.c: Present's clock
 Bool vblank_init(struct driver *driver);

@@ -256,10 +256,12 @@ int outputs_apply(struct driver *driver, const struct display_layout *layout) {
     const struct display_output *first = &layout->outputs[0];
     uint32_t mm_width = millimetres(width, first->width, driver->outputs[0].mm_width);
     uint32_t mm_height = millimetres(height, first->height, driver->outputs[0].mm_height);
-    // The size first: it is all that can fail.
-    if ((screen->width != (int)width || screen->height != (int)height ||
-            screen->mmWidth != (int)mm_width || screen->mmHeight != (int)mm_height) &&
-        !RRScreenSizeSet(screen, (CARD16)width, (CARD16)height, mm_width, mm_height)) {
+    // The size first: it is all that can fail. Not when it stays: every window would be hidden and shown again.
+    if (screen->width == (int)width && screen->height == (int)height) {
+        screen->mmWidth = (CARD16)mm_width;
+        screen->mmHeight = (CARD16)mm_height;
+        RRScreenSizeNotify(screen);
+    } else if (!RRScreenSizeSet(screen, (CARD16)width, (CARD16)height, mm_width, mm_height)) {
         memcpy(driver->outputs, before, sizeof before);
         return ENOMEM;
     }

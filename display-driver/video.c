@@ -132,13 +132,17 @@ static Bool can_overlay(DrawablePtr drawable, RegionPtr clip) {
 
 static void draw_scaled(const uint8_t *frame, const struct display_video *video, DrawablePtr drawable, RegionPtr clip) {
     ScreenPtr screen = drawable->pScreen;
+    // Only what can be seen: a film may be enlarged far beyond the screen.
+    const BoxRec *seen = RegionExtents(clip);
     const struct display_rectangle *target = &video->target;
-    uint32_t width = (uint32_t)(target->x2 - target->x1), height = (uint32_t)(target->y2 - target->y1);
-    if (width > DISPLAY_MAX_EXTENT || height > DISPLAY_MAX_EXTENT) return;
-    uint32_t *pixels = malloc((size_t)width * height * 4);
+    struct display_rectangle part = {max(target->x1, seen->x1), max(target->y1, seen->y1), min(target->x2, seen->x2),
+        min(target->y2, seen->y2)};
+    if (part.x1 >= part.x2 || part.y1 >= part.y2) return;
+    int width = part.x2 - part.x1, height = part.y2 - part.y1;
+    uint32_t *pixels = malloc((size_t)width * (size_t)height * 4);
     if (!pixels) return;
-    convert_frame(frame, video, pixels, width, height, width);
-    PixmapPtr pixmap = GetScratchPixmapHeader(screen, (int)width, (int)height, 24, 32, (int)width * 4, pixels);
+    convert_frame(frame, video, &part, pixels);
+    PixmapPtr pixmap = GetScratchPixmapHeader(screen, width, height, 24, 32, width * 4, pixels);
     GCPtr gc = GetScratchGC(drawable->depth, screen);
     if (pixmap && gc) {
         RegionPtr where = RegionDuplicate(clip);
@@ -147,8 +151,8 @@ static void draw_scaled(const uint8_t *frame, const struct display_video *video,
         ChangeGC(NullClient, gc, GCSubwindowMode, &mode);
         gc->funcs->ChangeClip(gc, CT_REGION, where, 0);
         ValidateGC(drawable, gc);
-        gc->ops->CopyArea(&pixmap->drawable, drawable, gc, 0, 0, (int)width, (int)height, target->x1 - drawable->x,
-            target->y1 - drawable->y);
+        gc->ops->CopyArea(
+            &pixmap->drawable, drawable, gc, 0, 0, width, height, part.x1 - drawable->x, part.y1 - drawable->y);
     }
     if (gc) FreeScratchGC(gc);
     if (pixmap) FreeScratchPixmapHeader(pixmap);

@@ -13,6 +13,9 @@ final class DisplayPeer {
     /// The viewer slot it has, with its number; none before `attach`.
     private(set) var slot: UInt32 = 0
     private(set) var owner: UInt32 = 0
+    /// What it says of the clipboard: DisplayPeer+Clipboard.
+    var clipboard = display_clipboard()
+    var wishes: UInt32 = 0
 
     /// Stays as long as this does.
     private let server: DisplayServer?
@@ -116,6 +119,15 @@ final class DisplayPeer {
     private var viewer: OpaquePointer { display_viewer_at(object, slot) }
     var echo: display_echo { display_echo_at(object, slot).pointee }
 
+    /// Bytes of the object, by the file.
+    func bytes(at offset: Int, _ count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        guard pread(descriptor.number, &bytes, count, offset) == count else {
+            throw Failure("read", "the object", Errno(rawValue: errno))
+        }
+        return bytes
+    }
+
     /// Takes the first free slot.
     func attach(flags: UInt32 = 0, refreshMilliHertz: UInt32 = 0) throws {
         let owner = UInt32.random(in: 1...UInt32.max)
@@ -138,6 +150,23 @@ final class DisplayPeer {
     func beat() {
         guard let heartbeat = display_viewer_heartbeat(viewer) else { return }
         display_store(heartbeat, display_load(heartbeat) &+ 1)
+    }
+
+    /// Counts the heartbeat up on a thread of its own until the task is cancelled. By a mapping of its own, which stays.
+    func keepBeating() throws -> Task<Void, Never> {
+        guard let own = mmap(nil, Int(DISPLAY_CONTROL_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.number, 0),
+            own != MAP_FAILED
+        else { throw Failure("map", "the object", Errno(rawValue: errno)) }
+        let address = UInt(bitPattern: own)
+        let slot = slot
+        return Task.detached {
+            let viewer = display_viewer_at(OpaquePointer(bitPattern: address), slot)
+            guard let heartbeat = display_viewer_heartbeat(viewer) else { return }
+            while !Task.isCancelled {
+                display_store(heartbeat, display_load(heartbeat) &+ 1)
+                usleep(DISPLAY_HEARTBEAT_MS * 500)
+            }
+        }
     }
 
     func leave() {

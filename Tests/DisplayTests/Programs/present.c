@@ -39,6 +39,7 @@ int main(int count, char **arguments) {
         xcb_flush(connection);
         xcb_present_complete_notify_event_t event = next();
         if (n > 0) printf("%llu %llu\n", (unsigned long long)event.msc, (unsigned long long)event.ust);
+        fflush(stdout);
         target = event.msc + 1;
     }
     Pixmap pixmap = XCreatePixmap(display, window, 64, 64, 24);
