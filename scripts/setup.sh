@@ -20,7 +20,8 @@ packages=(
     # what the Swift toolchain itself is linked with, where it was only unpacked
     libcurl4 libxml2 libsqlite3-0 libncurses6 zlib1g tzdata
     # pods: run, base file systems, the device, the network namespace
-    runc libseccomp2 mmdebstrap squashfs-tools e2fsprogs mount iproute2 slirp4netns debian-archive-keyring
+    runc libseccomp2 mmdebstrap squashfs-tools skopeo umoci e2fsprogs mount iproute2 slirp4netns
+    debian-archive-keyring
     # filters of a session's stream
     zstd lz4 age
     # sound servers, players and peers of the demo, the tests and the benchmarks
@@ -34,6 +35,9 @@ packages=(
     libxcomposite-dev libxi-dev libxcb-present-dev
     # the disk that tests record, and pull out
     libfuse3-dev fuse3
+    # the file systems of the devices that the tests make; those without Unix metadata as programs (FUSE), whatever the
+    # kernel knows
+    btrfs-progs xfsprogs exfatprogs exfat-fuse ntfs-3g
     # reports and lint
     gnuplot-nox jq shellcheck
 )

@@ -15,9 +15,6 @@ public struct DeviceOptions: ParsableArguments {
 
     public init() {}
 
-    /// Whether the caller said which device is meant.
-    public var isNamed: Bool { device != nil || Self.environment("MEDIAPOD_DEVICE") != nil }
-
     /// The device that is meant; throws with the choices there are.
     public func open() throws -> Device {
         let known = KnownDevices(runtime: Self.runtimeFolder)

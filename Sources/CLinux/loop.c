@@ -21,7 +21,7 @@ struct loop_config {
 // A free number may be taken by somebody else before it is configured; that many times it is tried again.
 enum { ATTEMPTS = 64 };
 
-int csys_loop_attach(int file, int *number) {
+int csys_loop_attach(int file, int read_only, int *number) {
     int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
     if (control < 0) return -errno;
     int result = -EBUSY;
@@ -33,14 +33,14 @@ int csys_loop_attach(int file, int *number) {
         }
         char path[32];
         snprintf(path, sizeof path, "/dev/loop%d", free_number);
-        int device = open(path, O_RDONLY | O_CLOEXEC);
+        int device = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
         if (device < 0) {
             result = -errno;
             break;
         }
         struct loop_config config = {
             .fd = (__u32)file,
-            .info = {.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR},
+            .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0)},
         };
         if (ioctl(device, LOOP_CONFIGURE, &config) == 0) {
             *number = free_number;
@@ -52,5 +52,13 @@ int csys_loop_attach(int file, int *number) {
         if (result != -EBUSY) break;
     }
     close(control);
+    return result;
+}
+
+int csys_loop_refresh(const char *device) {
+    int loop = open(device, O_RDWR | O_CLOEXEC);
+    if (loop < 0) return -errno;
+    int result = ioctl(loop, LOOP_SET_CAPACITY, 0) < 0 ? -errno : 0;
+    close(loop);
     return result;
 }

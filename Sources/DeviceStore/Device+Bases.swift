@@ -6,7 +6,7 @@ extension Device {
     /// SHA-256 of the bases there are, sorted.
     public func bases() throws -> [String] {
         let suffix = ".squashfs"
-        return try attempt("read", "the bases of device \(root.string)") { () throws(Errno) in
+        return try attempt("read", "the bases of device \(place)") { () throws(Errno) in
             try Files.list(basesFolder)
         }
         .filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }.map { String($0.dropLast(suffix.count)) }
@@ -73,7 +73,7 @@ extension Device {
         // Between a new folder and its lock, and while looking for old ones, nobody else may.
         let lock = try lock()
         for name in try attempt(
-            "read", "the bases of device \(root.string)",
+            "read", "the bases of device \(place)",
             { () throws(Errno) in
                 try Files.list(basesFolder)
             }) where name.hasPrefix(BaseStaging.prefix)

@@ -25,15 +25,15 @@ extension Device {
     /// what of it is on this host.
     public static func rememberedPod(_ name: String, onDeviceAt root: FilePath) throws -> PodStore {
         try PodName.validate(name)
-        return PodStore(device: Device(root: root, id: ""), name: name)
+        return PodStore(device: Device(root: root, place: root, id: "", image: nil), name: name)
     }
 
     /// Throws for a link in place of one of the device's own folders: it leads out of the device.
     func requireFolder(_ path: FilePath) throws {
         switch try attempt("open", path.string, { () throws(Errno) in try Files.kind(of: path) }) {
         case .folder: return
-        case nil: throw Failure("device \(root.string)", "\(path.string) is missing")
-        default: throw Failure("device \(root.string)", "\(path.string) is no folder")
+        case nil: throw Failure("device \(place)", "\(path.string) is missing")
+        default: throw Failure("device \(place)", "\(path.string) is no folder")
         }
     }
 
@@ -96,14 +96,14 @@ extension Device {
 
     /// What creations and removals that were cut short left in `pods/`; the caller holds the device's lock.
     func removeInterrupted() throws {
-        for name in try attempt("read", "device \(root.string)", { () throws(Errno) in try Files.list(podsFolder) })
+        for name in try attempt("read", "device \(place)", { () throws(Errno) in try Files.list(podsFolder) })
         where name.hasPrefix(".") && name.hasSuffix(".partial") {
             try Files.removeTree(podsFolder.appending(name))
         }
     }
 
     private func podNames() throws -> [String] {
-        let names = try attempt("read", "device \(root.string)") { () throws(Errno) in try Files.list(podsFolder) }
+        let names = try attempt("read", "device \(place)") { () throws(Errno) in try Files.list(podsFolder) }
         // A link would lead out of the device.
         return names.filter { !$0.hasPrefix(".") && (try? Files.kind(of: podsFolder.appending($0))) == .folder }
     }

@@ -19,7 +19,7 @@ extension Failure {
         var figures = ""
         if let need, let free { figures = " (needs up to \(byteText(need)), \(byteText(free)) free)" }
         return Failure(
-            "write", subject, "the device is full\(figures)", remedy: "free some space on \(device.root.string)",
+            "write", subject, "the device is full\(figures)", remedy: "free some space on \(device.place.string)",
             cause: error)
     }
 }

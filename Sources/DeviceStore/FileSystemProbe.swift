@@ -6,14 +6,16 @@ internal import SystemPackage
 
 /// What the file system under a device can do, found out by doing it.
 enum FileSystemProbe {
-    /// Throws when `folder` cannot hold a pod's files: they have owners, modes, links, device nodes (overlayfs's
-    /// whiteouts) and attributes in the `trusted` name space (overlayfs's own).
-    static func requireUnixMetadata(of folder: FilePath) throws(Failure) {
+    /// What a pod's files have and `folder` cannot hold, of owners, modes, links, device nodes (overlayfs's whiteouts) and
+    /// attributes in the `trusted` name space (overlayfs's own): "its file system (vfat) cannot hold symbolic links". `nil`
+    /// when it can hold all. Throws when it cannot be written to at all.
+    static func lack(of folder: FilePath) throws(Failure) -> String? {
         let subject = "a device of \(folder.string)"
         guard geteuid() == 0 else {
             throw Failure("make", subject, "only root may give files to the pod's users", remedy: "run it with sudo")
         }
         if type(of: folder) == overlay {
+            // An image there would serve, but hardly anybody means it: overlays are live systems' and containers'.
             throw Failure(
                 "make", subject, "it lies on an overlay, which cannot carry another", remedy: remedy)
         }
@@ -27,10 +29,11 @@ enum FileSystemProbe {
                 if error == .readOnlyFileSystem {
                     throw Failure("make", subject, "it is read-only", remedy: "mount it writable", cause: error)
                 }
-                let system = "its file system (\(name(of: folder)))"
-                throw Failure("make", subject, "\(system) cannot hold \(test.what)", remedy: remedy, cause: error)
+                if error.isDeviceFull { throw Failure("make", subject, error, remedy: "free some space on it") }
+                return "its file system (\(name(of: folder))) cannot hold \(test.what)"
             }
         }
+        return nil
     }
 
     private static let remedy = "put it on ext4, xfs or btrfs"
@@ -78,7 +81,15 @@ enum FileSystemProbe {
             0x6969, 0xfe53_4d42, 0xff53_4d42, 0x0102_1997, 0x6573_5546, 0x00c3_6400, 0x5346_414f, 0x0116_1970,
             0x7461_636f,
         ]
-        return type(of: folder).map(shared.contains) ?? true
+        guard let type = type(of: folder) else { return true }
+        return shared.contains(type) && !isOnBlockDevice(folder)
+    }
+
+    /// A file system that is a program may be on a block device as well (fuseblk). One that is not has a number that the
+    /// kernel made up, of major 0.
+    private static func isOnBlockDevice(_ folder: FilePath) -> Bool {
+        var state = stat()
+        return stat(folder.string, &state) == 0 && state.st_dev >> 8 & 0xfff != 0
     }
 
     private static func name(of folder: FilePath) -> String {

@@ -4,7 +4,8 @@ public import SystemPackage
 
 /// `devices.json` in a host's runtime folder: the devices it has seen, and which one a command means.
 public struct KnownDevices: Sendable {
-    private let file: FilePath
+    private let runtime: FilePath
+    private var file: FilePath { runtime.appending("devices.json") }
 
     private struct List: Document {
         static let currentFormat = 1
@@ -19,21 +20,20 @@ public struct KnownDevices: Sendable {
 
     /// - Parameter runtime: the host's runtime folder, made when something is to be remembered.
     public init(runtime: FilePath) {
-        file = runtime.appending("devices.json")
+        self.runtime = runtime
     }
 
     /// Those that are still there.
     public func list() -> [FilePath] {
         // A list that cannot be read is a list that has to be made again: it holds nothing that a person typed.
         let list = try? DocumentFile.read(List.self, file, name: "devices")
-        return (list?.devices ?? []).map { FilePath($0) }.filter { (try? Device.open($0)) != nil }
+        return (list?.devices ?? []).map { FilePath($0) }.filter { Device.mayBe(at: $0) }
     }
 
     public func remember(_ device: Device) throws {
         var paths = list()
-        guard !paths.contains(device.root) else { return }
-        paths.append(device.root)
-        let runtime = file.removingLastComponent()
+        guard !paths.contains(device.place) else { return }
+        paths.append(device.place)
         try attempt("make", "runtime folder \(runtime.string)") { () throws(Errno) in
             try Files.makeFolders(runtime, permissions: .init(rawValue: 0o755))
         }
@@ -44,7 +44,7 @@ public struct KnownDevices: Sendable {
     public func resolve(named path: String?, environment: String?) throws -> Device {
         if let named = path ?? environment {
             guard !named.isEmpty else { throw Failure("the device", "its path is empty") }
-            let device = try Device.open(FilePath(named))
+            let device = try Device.open(FilePath(named), runtime: runtime)
             // Only a convenience for the next command: a device is usable where nothing can be remembered.
             try? remember(device)
             return device
@@ -60,6 +60,6 @@ public struct KnownDevices: Sendable {
                 "the device", "this host knows \(paths.count): \(paths.map(\.string).joined(separator: ", "))",
                 remedy: "choose one with --device or MEDIAPOD_DEVICE")
         }
-        return try Device.open(path)
+        return try Device.open(path, runtime: runtime)
     }
 }

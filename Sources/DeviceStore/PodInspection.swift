@@ -43,7 +43,7 @@ extension PodStore {
     public func inspect() throws -> PodInspection {
         let configuration = try configuration()
         return PodInspection(
-            device: .init(id: device.id, path: device.root.string, freeBytes: try device.freeBytes()),
+            device: .init(id: device.id, path: device.place.string, freeBytes: try device.freeBytes()),
             state: try state(), configuration: configuration,
             base: .init(sha256: configuration.base, bytes: try device.baseBytes(configuration.base)),
             layers: try layers(), fileStack: try fileStack(), layerBytes: try layerBytes(), owner: try owner(),

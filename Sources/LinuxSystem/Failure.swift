@@ -50,7 +50,7 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     /// All but the remedy.
-    private var statement: String {
+    public var statement: String {
         if let action { return "cannot \(action) \(subject): \(reason)" }
         return subject.isEmpty ? reason : "\(subject): \(reason)"
     }

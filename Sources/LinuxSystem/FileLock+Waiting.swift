@@ -31,6 +31,22 @@ extension FileLock {
         FileLock(file: OwnedDescriptor(adopting: number))
     }
 
+    /// A descriptor of the file at `path`, which is made when it is not there, with a shared lock; it waits for those who
+    /// have it alone.
+    public static func share(_ path: FilePath) throws(Errno) -> OwnedDescriptor {
+        let file = OwnedDescriptor(adopting: try check(csys_open(path.string, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)))
+        try check(csys_flock(file.number, LOCK_SH))
+        return file
+    }
+
+    /// Makes a shared lock one's own alone; false when others share it.
+    public static func makeExclusive(_ descriptor: Int32) -> Bool {
+        csys_flock(descriptor, LOCK_EX | LOCK_NB) >= 0
+    }
+
+    /// Whether the locked file is still the one at that place.
+    public func isAt(_ path: FilePath) -> Bool { Self.isAt(path, descriptor) }
+
     /// Says in the file who holds it and for what, for those who wait.
     public func note(_ text: String) {
         ftruncate(descriptor, 0)

@@ -45,7 +45,7 @@ public enum Mounts {
     {
         let file = OwnedDescriptor(adopting: try stage("open \(image)") { csys_open(image.string, O_RDONLY, 0) })
         var number: Int32 = -1
-        let attached = csys_loop_attach(file.number, &number)
+        let attached = csys_loop_attach(file.number, 1, &number)
         let loop = OwnedDescriptor(adopting: try stage("loop device for \(image)") { attached })
         let flags = UInt(MS_RDONLY | MS_NODEV)
         // The device frees itself with its last user: `loop` until the mount has it.
@@ -64,6 +64,24 @@ public enum Mounts {
             _ = csys_umount(mountPoint.string, Int32(MNT_DETACH))
             throw error
         }
+    }
+
+    /// Mounts an ext4 on a block device at `mountPoint`, to be written to; what is removed from it is given back to what the
+    /// device lies on, where that is possible.
+    public static func ext4(_ device: FilePath, at mountPoint: FilePath) throws(Problem) {
+        try stage("mount \(device)") {
+            csys_mount(
+                device.string, mountPoint.string, "ext4", UInt(MS_NODEV | MS_NOATIME), "errors=remount-ro,discard")
+        }
+    }
+
+    /// Takes the mount away if nobody uses it; false when somebody does.
+    public static func release(_ mountPoint: FilePath) throws(Problem) -> Bool {
+        let result = csys_umount(mountPoint.string, Int32(UMOUNT_NOFOLLOW))
+        if result == -EBUSY { return false }
+        if result == -EINVAL || result == -ENOENT { return true }
+        try stage("umount \(mountPoint)") { result }
+        return true
     }
 
     /// Kernels differ in their defaults, and a layer is written by one and read by the next: plain files and folders,

@@ -26,9 +26,19 @@ public struct Processor: Codable, Sendable, Equatable {
     /// would become of a session there. All processors that one Linux runs on have the same features.
     public static let current: Processor = {
         let other = getenv("MEDIAPOD_CPUINFO").map { FilePath(String(cString: $0)) }
-        let text = (try? Files.text(other ?? "/proc/cpuinfo", limit: 1 << 24)) ?? ""
-        return Processor(information: text, registers: other == nil ? csys_register_sets() : nil)
+        return Processor(
+            information: beginning(of: other ?? "/proc/cpuinfo"), registers: other == nil ? csys_register_sets() : nil)
     }()
+
+    /// As much as the first processor takes: a large machine has hundreds, and the kernel asks each of them.
+    private static func beginning(of path: FilePath) -> String {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16384, alignment: 1)
+        defer { buffer.deallocate() }
+        guard let file = try? Files.openForReading(path), let count = try? Files.read(file, into: buffer) else {
+            return ""
+        }
+        return String(decoding: buffer[..<count], as: UTF8.self)
+    }
 
     /// From a `/proc/cpuinfo`; its first processor.
     ///

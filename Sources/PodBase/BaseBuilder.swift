@@ -12,6 +12,8 @@ public struct BaseBuilder {
     public struct Result: Sendable {
         public var digest: String
         public var bytes: UInt64
+        /// `NAME=value`, what the programs of a container image expect.
+        public var environment: [String]
         /// The device had the very same already.
         public var isOld: Bool
     }
@@ -44,9 +46,14 @@ public struct BaseBuilder {
 
     private func build() throws -> Result {
         try Command.require(["mksquashfs", "tar"], to: "make a base")
+        // Where that fails the device may still have room enough.
+        try? device.makeRoom(source.room) { _, _ in progress("making room on the device") }
         let staging = try device.baseStaging()
         let tree = staging.folder.appending("tree")
+        var environment: [String] = []
         switch source {
+        case .image(let image):
+            environment = try image.unpack(into: tree, staging: staging, progress: progress)
         case .packages(let named, let suite):
             let packages = named + (hasPulse ? PulseFiles.packages : [])
             try Debian(packages: packages, suite: suite).install(into: tree, staging: staging, progress: progress)
@@ -64,7 +71,9 @@ public struct BaseBuilder {
         try run(staging, [squash(tree, into: image)])
         let old = try device.bases()
         let digest = try staging.adopt(image)
-        return Result(digest: digest, bytes: try device.baseBytes(digest), isOld: old.contains(digest))
+        return Result(
+            digest: digest, bytes: try device.baseBytes(digest), environment: environment,
+            isOld: old.contains(digest))
     }
 
     /// What was put there by others keeps its folders' modes; ours belongs to root whoever built it.
@@ -112,7 +121,7 @@ public struct BaseBuilder {
 extension Device {
     var full: Failure {
         let free = (try? freeBytes()).map { " (\(byteText($0)) free)" } ?? ""
-        return Failure(sentence: "the device \(root.string) is full\(free)", remedy: "free some space on it")
+        return Failure(sentence: "the device \(place.string) is full\(free)", remedy: "free some space on it")
     }
 }
 

@@ -7,6 +7,8 @@ public enum BaseSource: Sendable {
     case packages([String], suite: String)
     /// A tree that is there; it is copied, never changed.
     case tree(FilePath)
+    /// A container image in a file or folder, as containers-transports(5) names it.
+    case image(OCIImage)
 
     /// Throws for what cannot be a package's or a suite's name: they become a program's arguments.
     func validate() throws(Failure) {
@@ -18,12 +20,26 @@ public enum BaseSource: Sendable {
             for package in packages where !Self.isName(package, allowed: "+-.") {
                 throw Failure(sentence: "\"\(package)\" is not a package's name", remedy: "check the name")
             }
+        case .image: break
         case .tree(let path):
             guard Files.isFolder(path) else { throw Failure(sentence: "there is no folder \(path.string)") }
             guard Files.isFolder(path.appending("usr")) || Files.isFolder(path.appending("bin")) else {
                 throw Failure(sentence: "\(path.string) is not a root file system: it has neither usr nor bin")
             }
         }
+    }
+
+    /// Bytes that the device needs, about, while a base of it is made: the tree, and what it is compressed to.
+    var room: UInt64 {
+        let tree: UInt64 =
+            switch self {
+            // A desktop's, without what nobody can guess.
+            case .packages: 700 << 20
+            case .tree(let path): (try? Files.treeBytes(path).allocated) ?? 0
+            // Compressed there, and here once more as it is.
+            case .image(let image): image.fileBytes * 4
+            }
+        return min(tree, 1 << 42) / 2 * 3 + (32 << 20)
     }
 
     /// Debian policy 5.6.1: lower-case letters, digits, `+ - .`; at least two, a letter or digit first.

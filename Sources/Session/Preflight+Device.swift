@@ -5,31 +5,24 @@ internal import SystemPackage
 extension Preflight {
     /// The files that a pod's root is laid of.
     static func files(_ store: PodStore, base: String, layers: [Int]) -> [CheckFinding] {
-        guard Files.isRegularFile(store.device.basePath(base)) else {
+        func refusal(_ error: any Error, _ place: FilePath) -> [CheckFinding] {
+            let failure = error as? Failure
             return [
                 CheckFinding(
-                    "files", .refused, "its base \(base) is not on the device",
-                    remedy: "copy it from where the pod was made, into \(store.device.basePath(base))")
+                    "files", .refused, failure?.statement ?? "\(error)",
+                    remedy: failure?.remedy ?? "copy it from where the pod was, into \(place)")
             ]
         }
-        let layers = (try? store.presentLayers(of: layers)) ?? layers
-        for layer in layers where !Files.isFolder(store.layerFolder(layer).appending("upper")) {
-            return [
-                CheckFinding(
-                    "files", .refused, "its files are incomplete: layer \(layer) is not on the device",
-                    remedy: "copy it from where the pod was, into \(store.layerFolder(layer))")
-            ]
-        }
-        // The device may be anybody's: what leads out of it is not followed.
         do {
             try store.device.requireBase(base)
+        } catch {
+            return refusal(error, store.device.basePath(base))
+        }
+        let layers = (try? store.presentLayers(of: layers)) ?? layers
+        do {
             try store.requireLayers(layers)
         } catch {
-            let reason = (error as? Failure).map { $0.subject.isEmpty ? $0.reason : "\($0.subject): \($0.reason)" }
-            return [
-                CheckFinding(
-                    "files", .refused, reason ?? "\(error)", remedy: "check the device with: mediapod verify")
-            ]
+            return refusal(error, store.folder.appending("layers"))
         }
         return [CheckFinding("files", .ok, "its base and \(layers.count) layers are on the device")]
     }
@@ -59,7 +52,7 @@ extension Preflight {
         return [
             CheckFinding(
                 "space", .limited, "only \(text): the session can hardly be suspended again",
-                remedy: "free some on \(device.root)")
+                remedy: "free some on \(device.place)")
         ]
     }
 

@@ -20,6 +20,9 @@ public enum Preflight {
 
     private static let oldestKernel = (5, 19)
 
+    /// Those in /proc that are made to be mounted on, and hide nothing.
+    private static let emptyFolders: Set<FilePath> = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd", "/proc/xen"]
+
     /// - Parameter session: the one to be resumed.
     static func kernel(of session: SessionManifest?) -> [CheckFinding] {
         let release = Host.kernel
@@ -44,6 +47,13 @@ public enum Preflight {
                 CheckFinding(
                     "kernel", .refused, "user namespaces are turned off",
                     remedy: "turn them on with: sysctl user.max_user_namespaces=10000"))
+        }
+        if let place = MountTable.places(below: "/proc").first(where: { !emptyFolders.contains($0) }) {
+            findings.append(
+                CheckFinding(
+                    "kernel", .refused,
+                    "something is mounted at \(place), and the kernel lets nobody have a /proc of his own then",
+                    remedy: "take it away with: umount \(place)"))
         }
         if Cgroup(path: "/mediapod").freezer == nil {
             findings.append(

@@ -68,12 +68,13 @@ extension Session {
         // Programs that had an interface may have bound sockets to it.
         let isOut = (try network ?? store.configuration().network) == .user
         let reach: UserNetwork.Reach? = isOut ? .outside : manifest.hasNetwork == true ? .nowhere : nil
-        let layers = try store.presentLayers(of: manifest.layers)
         try store.requireUnowned(besides: runtime.path)
+        try? store.device.makeRoom(Self.roomToWork)
+        let layers = try store.presentLayers(of: manifest.layers)
         let criu = try Criu.find()
         // It takes a moment to say, which is there as long as the files are not.
         let criuVersion = Background { try criu.version() }
-        let findings = try preflight(manifest, network: reach, anyCPU: anyCPU)
+        let findings = try preflight(manifest, layers, network: reach, anyCPU: anyCPU)
         try findings.requireNoRefusal(to: "resume", subject)
         let reader: StreamReader
         do {
@@ -103,14 +104,14 @@ extension Session {
 
     /// What is known at once; CRIU's part is not.
     private func preflight(
-        _ manifest: SessionManifest, network: UserNetwork.Reach?, anyCPU: Bool
+        _ manifest: SessionManifest, _ layers: [Int], network: UserNetwork.Reach?, anyCPU: Bool
     ) throws -> [CheckFinding] {
         Preflight.kernel(of: manifest)
             + Preflight.processor(
                 origins: manifest.origins ?? [], registersInUse: manifest.registersInUse ?? 0, on: .current,
                 anyway: anyCPU)
             + Preflight.memory(for: manifest) + Preflight.network(isWanted: network != nil)
-            + Preflight.files(store, base: manifest.base, layers: manifest.layers)
+            + Preflight.files(store, base: manifest.base, layers: layers)
             + Preflight.stream(of: manifest, in: store) + Preflight.space(store.device)
     }
 

@@ -14,6 +14,9 @@ public struct Session {
         self.runtime = runtime
     }
 
+    /// Bytes that a pod should find free, where an image can be made to have them.
+    static let roomToWork: UInt64 = 256 << 20
+
     /// A pod that runs here, though its device cannot be asked for it; `nil` when this host has no pod of that name.
     ///
     /// - Parameter device: the path of the device that is meant, if one was named.
@@ -44,6 +47,7 @@ public struct Session {
         var layers = try store.presentLayers(of: store.fileStack())
         let reach: UserNetwork.Reach? = (try network ?? store.configuration().network) == .user ? .outside : nil
         try store.requireUnowned(besides: runtime.path)
+        try? store.device.makeRoom(Self.roomToWork)
         // Without CRIU the pod could never be suspended.
         _ = try Criu.find()
         let findings =

@@ -69,6 +69,7 @@ extension Session {
         var pod = try PodRuntime.open(store, in: runtime, to: "suspend")
         let state = try pod.requireRunning("suspend")
         let criu = try Criu.find()
+        makeRoom(pod, observer)
         try requireSpace(pod)
         let images = ImageFolder(folder: pod.folder)
         let target = try target(options, state, images)
@@ -132,6 +133,15 @@ extension Session {
         return try? FullSession(manifest, of: store, blocks: images.blocks)
     }
 
+    /// Where the device lies in an image that can grow, that is done while the pod still runs. Half its memory is what
+    /// zstd leaves of most.
+    private func makeRoom(_ pod: borrowing PodRuntime, _ observer: Observer) {
+        let memory = Cgroup(path: pod.folder.cgroupPath).memoryBytes ?? 0
+        observer.stage("making room on the device")
+        // Where that fails the session may still be smaller.
+        try? store.device.makeRoom(memory / 2 + (64 << 20), progress: observer.bytes)
+    }
+
     /// A device that is all but full cannot take any session: known before anything is stopped.
     private func requireSpace(_ pod: borrowing PodRuntime) throws {
         let free = try store.device.freeBytes()
@@ -139,7 +149,7 @@ extension Session {
         if free < 1 << 20 {
             throw Failure(
                 "suspend", "pod \(store.name)", "the device is full (\(byteText(free)) free)",
-                remedy: "free some space on \(store.device.root.string); the session runs on")
+                remedy: "free some space on \(store.device.place.string); the session runs on")
         }
     }
 }

@@ -22,7 +22,7 @@ struct Start: ~Copyable {
     ) throws {
         let configuration = try pod.store.configuration()
         var state = RuntimeState(
-            phase: phase, bootID: RuntimeState.currentBootID, device: pod.store.device.root.string,
+            phase: phase, bootID: RuntimeState.currentBootID, device: pod.store.device.place.string,
             uidBase: configuration.uidBase, uidCount: configuration.uidCount, layers: layers, newLayer: newLayer,
             sound: sound, soundPolicy: configuration.soundPolicy, network: network)
         try pod.save(state)

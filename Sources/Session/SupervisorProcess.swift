@@ -51,7 +51,7 @@ struct SupervisorProcess: ~Copyable {
         if let criu = getenv("MEDIAPOD_CRIU") { environment.append("MEDIAPOD_CRIU=\(String(cString: criu))") }
         return Launch(
             Executable.path,
-            ["_supervise", "--device", pod.store.device.root.string, pod.folder.name] + arguments,
+            ["_supervise", "--device", pod.store.device.place.string, pod.folder.name] + arguments,
             environment: environment)
     }
 

@@ -43,6 +43,6 @@ struct Check: ParsableCommand {
 
     /// The one that was named, else the one that this host knows, if any.
     private func device() throws -> Device? {
-        deviceOptions.isNamed ? try deviceOptions.open() : try? deviceOptions.open()
+        deviceOptions.named != nil ? try deviceOptions.open() : try? deviceOptions.open()
     }
 }

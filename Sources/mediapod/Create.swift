@@ -10,7 +10,7 @@ struct Create: ParsableCommand {
         abstract: "Make a pod.",
         discussion: """
             Its base file system is built from Debian packages and what they need (--packages), from a tree that is \
-            there (--rootfs), or is one that the device has (--base). It is read-only and shared: what the pod changes \
+            there (--rootfs) or a container image (--oci), or is one that the device has (--base). It is read-only and shared: what the pod changes \
             lies in layers of its own.
             """)
 
@@ -25,6 +25,12 @@ struct Create: ParsableCommand {
 
     @Option(help: ArgumentHelp("A root file system to copy.", valueName: "dir"))
     var rootfs: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A container image: docker-archive:FILE, oci:FOLDER or oci-archive:FILE, each with :TAG if there are several.",
+            valueName: "image"))
+    var oci: String?
 
     @Option(help: ArgumentHelp("A base of the device: its SHA-256, or a pod that has it.", valueName: "base"))
     var base: String?
@@ -52,8 +58,11 @@ struct Create: ParsableCommand {
 
     func validate() throws {
         try KeepOption.validate(keep)
-        if [packages, rootfs, base].count(where: { $0 != nil }) > 1 {
-            throw ValidationError("Only one of --packages, --rootfs and --base can be used.")
+        if [packages != nil, rootfs != nil, oci != nil, base != nil].count(where: { $0 }) > 1 {
+            throw ValidationError("Only one of --packages, --rootfs, --oci and --base can be used.")
+        }
+        if let oci, OCIImage(oci) == nil {
+            throw ValidationError("--oci wants docker-archive:FILE, oci:FOLDER or oci-archive:FILE, not \(oci)")
         }
         if pulse, base != nil {
             throw ValidationError("A base has PulseAudio or has it not: --pulse goes with --packages or --rootfs.")
@@ -64,17 +73,18 @@ struct Create: ParsableCommand {
         let device = try deviceOptions.open()
         // Before minutes of work: what would be refused after them.
         try device.requireFree(podName: name)
-        let digest = try base.map { try device.base(named: $0) } ?? build(on: device)
+        let (digest, environment) = try base.map { (try device.base(named: $0), []) } ?? build(on: device)
         let pod = try device.createPod(
             PodConfiguration(
-                name: name, base: digest, network: network.network ?? .user, cpuBaseline: cpuBaseline, keep: keep))
-        print("pod \(pod.name) created on \(device.root.string)")
+                name: name, base: digest, environment: environment, network: network.network ?? .user,
+                cpuBaseline: cpuBaseline, keep: keep))
+        print("pod \(pod.name) created on \(device.place)")
     }
 
-    private func build(on device: Device) throws -> String {
+    private func build(on device: Device) throws -> (digest: String, environment: [String]) {
         let line = ProgressLine()
         let source =
-            rootfs.map { BaseSource.tree(FilePath($0)) }
+            rootfs.map { BaseSource.tree(FilePath($0)) } ?? oci.flatMap { OCIImage($0) }.map { .image($0) }
             ?? .packages(packages?.split(separator: ",").map { String($0) } ?? [], suite: suite)
         let base = try BaseBuilder.build(source, on: device, pod: name, hasPulse: pulse) { stage in
             if let stage { line.stage("building the base: \(stage)") } else { line.tick() }
@@ -84,6 +94,6 @@ struct Create: ParsableCommand {
         print(
             "base \(base.digest.prefix(12)) \(outcome), \(byteText(base.bytes))"
         )
-        return base.digest
+        return (base.digest, base.environment)
     }
 }

@@ -7,21 +7,53 @@ internal import SystemPackage
 struct DeviceInit: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Make a folder a device.",
+        abstract: "Make a folder or a block device a device.",
         discussion: """
-            The folder is made where there is none; it has to be empty, and on a file system with Unix owners and \
-            attributes (ext4, xfs, btrfs). A device stays as it is.
+            A folder is made where there is none; it has to be empty. On a file system without Unix owners and \
+            attributes (FAT, exFAT, NTFS) all goes into one file there, mediapod.ext4. Of a block device its file system \
+            is used, which must be empty too. A device stays as it is.
             """)
 
-    @Argument(help: "The folder.")
-    var folder: String
+    @Argument(help: "The folder, or the block device.")
+    var path: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Size of the file that all goes into, where one is needed: 500M, 8G. It grows when it fills up.",
+            valueName: "bytes"))
+    var size: ByteCountArgument?
+
+    @Flag(help: "Make an ext4 on a block device that has nothing on it.")
+    var format = false
 
     func run() throws {
-        guard !folder.isEmpty else { throw Failure("make", "a device", "the folder's name is empty") }
-        let path = FilePath(folder)
-        let present = try? Device.open(path)
-        let device = try Device.initialize(at: path)
-        try? KnownDevices(runtime: DeviceOptions.runtimeFolder).remember(device)
-        print("\(device.root.string) is \(present == nil ? "now" : "already") a device, id \(device.id)")
+        guard !path.isEmpty else { throw Failure("make", "a device", "the name is empty") }
+        let place = FilePath(path)
+        let runtime = DeviceOptions.runtimeFolder
+        let line = ProgressLine()
+        line.stage("making room")
+        var making = Device.Making(runtime: runtime)
+        making.imageBytes = size?.bytes
+        making.formats = format
+        making.progress = { line.update(done: $0, total: $1) }
+        let isOld = (try? Device.open(place, runtime: runtime)) != nil
+        let device = try Device.initialize(at: place, making)
+        line.finish()
+        try? KnownDevices(runtime: runtime).remember(device)
+        print("\(device.place) is \(isOld ? "already" : "now") a device, id \(device.id)")
+    }
+}
+
+/// "500M": bytes, with a unit of powers of 1024.
+struct ByteCountArgument: ExpressibleByArgument {
+    var bytes: UInt64
+
+    init?(argument: String) {
+        let units: [Character: UInt64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
+        let unit = argument.last.flatMap { units[Character($0.uppercased())] }
+        guard let number = UInt64(unit == nil ? argument : String(argument.dropLast())), number > 0 else { return nil }
+        let (bytes, overflow) = number.multipliedReportingOverflow(by: unit ?? 1)
+        guard !overflow else { return nil }
+        self.bytes = bytes
     }
 }

@@ -25,8 +25,11 @@ struct Supervise: ParsableCommand {
     func run() throws {
         // A pod whose device is gone wants to be looked after as well.
         let path = FilePath(device)
-        let store = try (try? Device.open(path).pod(name)) ?? Device.rememberedPod(name, onDeviceAt: path)
-        let supervisor = Supervisor(store: store, runtime: .ofThisHost)
+        let runtime = RuntimeFolder.ofThisHost
+        let store =
+            try (try? Device.open(path, runtime: runtime.path).pod(name))
+            ?? Device.rememberedPod(name, onDeviceAt: path)
+        let supervisor = Supervisor(store: store, runtime: runtime)
         if let job = job.flatMap(Supervisor.Job.init(rawValue:)) {
             try supervisor.startAndWatch(job)
         } else {

@@ -21,7 +21,7 @@ struct List: ParsableCommand {
             return store.summary()
         }
         try output.show(
-            pods, empty: "no pods on \(device.root.string) yet",
+            pods, empty: "no pods on \(device.place) yet",
             columns: ["name", "state", "base", "files", "session", "suspended"]
         ) { pod in
             [

@@ -41,7 +41,7 @@ struct Verify: ParsableCommand {
         let parts = try name.map { try verification.run(device.pod($0)) } ?? verification.run()
         line.finish()
         try output.show(
-            parts, empty: "nothing on \(device.root.string) yet", columns: ["part", "verdict", "read", "finding"]
+            parts, empty: "nothing on \(device.place) yet", columns: ["part", "verdict", "read", "finding"]
         ) {
             [.text($0.part), .text($0.verdict.rawValue), .number(byteText($0.bytes)), .text($0.finding)]
         }

@@ -53,11 +53,11 @@ struct PolicyCommand: ParsableCommand {
         if let pod { return try device.pod(pod) }
         let pods = try device.pods()
         guard let only = pods.first else {
-            throw Failure("device \(device.root.string)", "has no pod", remedy: "make one with: mediapod create NAME")
+            throw Failure("device \(device.place.string)", "has no pod", remedy: "make one with: mediapod create NAME")
         }
         guard pods.count == 1 else {
             throw Failure(
-                "device \(device.root.string)", "has several pods: \(pods.map(\.name).joined(separator: ", "))",
+                "device \(device.place.string)", "has several pods: \(pods.map(\.name).joined(separator: ", "))",
                 remedy: "choose one with --pod NAME")
         }
         return only

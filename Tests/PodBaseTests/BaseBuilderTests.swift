@@ -42,12 +42,12 @@ final class BaseBuilderTests {
         }
     }
 
-    private func unpack(_ device: Device, _ digest: String, to place: FilePath) throws {
+    func unpack(_ device: Device, _ digest: String, to place: FilePath) throws {
         let image = device.basePath(digest).string
         try Pipeline([Command("unsquashfs", ["-q", "-n", "-d", place.string, image])]).run()
     }
 
-    private func text(_ path: FilePath) throws -> String {
+    func text(_ path: FilePath) throws -> String {
         String(decoding: try Files.read(path, limit: 1 << 20), as: UTF8.self)
     }
 

@@ -202,6 +202,17 @@ extension SessionTests {
             #expect(kernel?.verdict == "limited" && kernel?.finding.contains("Linux 99.0-amd64") == true)
         }
 
+        @Test func whereNobodyCanHaveAProcOfHisOwnNoPodIsStarted() throws {
+            let hosts = try TestHosts()
+            let namespace = try Namespace()
+            try namespace.run("mount --bind /dev/null /proc/cpuinfo")
+            hosts.a.prefix = namespace.prefix
+            let said = try hosts.a.run(["run", "p", "--detach", "--sound", "null"])
+            #expect(said.code == 125 && said.line?.contains("mounted at /proc/cpuinfo") == true, "\(said.error)")
+            #expect(try check(hosts.a, [], refused: true).contains { $0.topic == "kernel" && $0.verdict == "refused" })
+            hosts.a.prefix = []
+        }
+
         @Test func whatIsMissingOnTheDeviceOrTheHostIsNamed() throws {
             let hosts = try TestHosts()
             try hosts.a.up()
@@ -211,7 +222,7 @@ extension SessionTests {
             let base = try manifest(hosts).base
             let aside = hosts.folder.appending("aside")
             for (path, words) in [
-                (hosts.device.appending("bases/\(base).squashfs"), ["its base \(base)"]),
+                (hosts.device.appending("bases/\(base).squashfs"), ["base \(base)"]),
                 (pod.appending("layers/1"), ["layer 1"]),
             ] {
                 try Files.move(path, to: aside)

@@ -28,9 +28,11 @@ int csys_fs_mount(int fs, unsigned int attributes);
 /// The kernel's own words on what failed, into `buffer` (NUL-terminated); 0 when it said nothing.
 ssize_t csys_fs_message(int fs, char *buffer, size_t capacity);
 
-/// A read-only loop device on an open file, its number in /dev/loopN to `*number`. It frees itself when its last user
-/// goes (LO_FLAGS_AUTOCLEAR): keep the returned descriptor until it is mounted.
-int csys_loop_attach(int file, int *number);
+/// A loop device on an open file, its number in /dev/loopN to `*number`. It frees itself when its last user goes
+/// (LO_FLAGS_AUTOCLEAR): keep the returned descriptor until it is mounted.
+int csys_loop_attach(int file, int read_only, int *number);
+/// Has the loop device take the length that its file has now.
+int csys_loop_refresh(const char *device);
 
 /// A user namespace whose ids 0 ..< count are `base` ..< base + count of this one.
 int csys_user_namespace(uint32_t base, uint32_t count);
