@@ -40,7 +40,7 @@ extension SessionTests {
             #expect(cgroup.killAll())
             cgroup.remove()
             try PodFileSystem.unmount(in: folder)
-            try Mounts.detach(folder.images)
+            for memory in [folder.images, folder.blocks] { try Mounts.detach(memory) }
             try Files.removeTree(host.runtime)
         }
 
