@@ -71,7 +71,7 @@ extension Session {
         var client = try connect(to: "run a program in", options.isDetached ? nil : attached)
         let started = try client.start(options.command(try store.configuration()))
         if options.isDetached { return .detached(started.program) }
-        return try Carrier(program: started, signals: signals, interactive: options.wantsTerminal).carry(&client)
+        return try carry(started, client, attached, signals)
     }
 
     /// Carries the input and output of a program of the pod, from now on, until its end.
@@ -90,7 +90,40 @@ extension Session {
                 remedy: running.isEmpty ? nil : "name one of \(names)")
         }
         let started = try client.attach(to: program ?? InitClient.main, takingStdin: true)
-        return try Carrier(program: started, signals: signals, interactive: started.hasTerminal).carry(&client)
+        return try carry(started, client, attached, signals)
+    }
+
+    /// Also across live checkpoints, and suspends that did not happen.
+    private func carry(
+        _ program: InitStarted, _ client: consuming InitClient, _ attached: AttachedPrograms,
+        _ signals: SignalDescriptor
+    ) throws -> AttachedEnd {
+        var end = try Carrier(program: program, signals: signals, interactive: program.hasTerminal).carry(&client)
+        _ = consume client
+        while case .suspended = end {
+            attached.unregister()
+            guard var again = try reconnect(attached) else { break }
+            let started = try again.attach(to: program.program, takingStdin: true)
+            end = try Carrier(program: started, signals: signals, interactive: started.hasTerminal).carry(&again)
+        }
+        return end
+    }
+
+    /// When the pod goes on here; `nil` when it does not.
+    private func reconnect(_ attached: AttachedPrograms) throws -> InitClient? {
+        while let state = try PodRuntime.readState(attached.folder) {
+            switch state.phase {
+            case .checkpointing, .suspending: usleep(5000)
+            case .running:
+                // Without the pod's lock, which a checkpoint holds until it has written the session. Whoever stops the pod
+                // next says so before he looks who is registered.
+                try attached.register()
+                if try PodRuntime.readState(attached.folder)?.phase == .running { return try root(state).connect() }
+                attached.unregister()
+            case .starting, .resuming, .stopped: return nil
+            }
+        }
+        return nil
     }
 
     /// The pod's programs, as pod-init knows them.

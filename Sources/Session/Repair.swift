@@ -19,7 +19,10 @@ enum Repair {
         case .stopped: if hasLeftovers(pod.folder) { try Teardown.run(pod) }
         case .starting, .resuming: try giveUp(&pod, state)
         case .suspending: try finishOrUndo(&pod, state)
-        case .running: try keepRunning(&pod, state)
+        case .checkpointing: try keepRunning(&pod, try undoCheckpoint(&pod, state))
+        case .running:
+            let isClean = state.writingSession == nil && state.copiedLayer == nil
+            try keepRunning(&pod, isClean ? state : try undoCheckpoint(&pod, state))
         }
     }
 
@@ -66,6 +69,24 @@ enum Repair {
         try keepRunning(&pod, new)
     }
 
+    /// What a killed engine left of a checkpoint, unless it was committed: then all of it stays.
+    private static func undoCheckpoint(_ pod: inout PodRuntime, _ state: RuntimeState) throws -> RuntimeState {
+        if let writing = state.writingSession { try? pod.store.removeUncommitted(session: writing) }
+        if state.phase == .checkpointing {
+            Thaw.run(pod.folder, state)
+        } else {
+            ImageFolder(folder: pod.folder).unmount()
+        }
+        // Throws when a session needs it.
+        if let copy = state.copiedLayer { try? pod.store.removeLayer(copy) }
+        var new = state
+        new.phase = .running
+        new.writingSession = nil
+        new.copiedLayer = nil
+        try pod.save(new)
+        return new
+    }
+
     private static func keepRunning(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
         guard state.initProcess?.isAlive == true else {
             // A supervisor that waits for the lock knows how the pod ended; without one nobody does.
@@ -91,9 +112,15 @@ enum Repair {
 /// Undoes what a suspend did to a running pod before its commit.
 enum Thaw {
     static func run(_ folder: PodFolder, _ state: RuntimeState) {
-        let images = ImageFolder(folder: folder)
-        if let process = state.initProcess { Criu.undoDump(in: images.forCriu, of: process) }
-        images.unmount()
+        letGo(folder, state)
+        ImageFolder(folder: folder).unmount()
+    }
+
+    /// The images stay.
+    static func letGo(_ folder: PodFolder, _ state: RuntimeState) {
+        if let process = state.initProcess {
+            Criu.undoDump(in: ImageFolder(folder: folder).forCriu, of: process)
+        }
         if let broker = state.broker, broker.isAlive {
             _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
         }

@@ -13,6 +13,8 @@ public struct RuntimeState: Codable, Sendable {
         case running
         /// Until the session is committed on the device the pod can go on; from then on it is suspended.
         case suspending
+        /// Stands still to be dumped, and runs on whatever comes of it.
+        case checkpointing
         /// The main program has ended, or the pod was stopped. Nothing of it is left but this.
         case stopped
     }
@@ -34,8 +36,10 @@ public struct RuntimeState: Codable, Sendable {
     public var network: UserNetwork.Reach?
     /// The CPUs that the programs were started on that were resumed here.
     public var origins: [ProgramOrigin]?
-    /// The session that a suspend under way writes.
+    /// The session that a suspend or checkpoint under way writes.
     public var writingSession: Int?
+    /// The layer that a checkpoint under way copies the pod's files to.
+    public var copiedLayer: Int?
     /// The filters that its session came through, as they were asked for: its next one goes through the same.
     public var filters: [String]?
     /// The full session that `blocks` belongs to.
@@ -54,6 +58,7 @@ public struct RuntimeState: Codable, Sendable {
         case newLayer = "new_layer"
         case soundPolicy = "sound_policy"
         case writingSession = "writing_session"
+        case copiedLayer = "copied_layer"
         case fullSession = "full_session"
         case initProcess = "init"
         case exitCode = "exit_code"

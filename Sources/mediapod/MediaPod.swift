@@ -24,8 +24,8 @@ struct MediaPod: ParsableCommand {
             when there is none of that name.
             """,
         subcommands: [
-            DeviceCommand.self, Create.self, Run.self, Exec.self, Attach.self, Suspend.self, Resume.self, Stop.self,
-            History.self, Recover.self, Prune.self, Verify.self, Check.self, Processes.self, Logs.self, Copy.self,
-            List.self, View.self, Inspect.self, Remove.self, Supervise.self, Upgrade.self,
+            DeviceCommand.self, Create.self, Run.self, Exec.self, Attach.self, Suspend.self, Checkpoint.self,
+            Resume.self, Stop.self, History.self, Recover.self, Prune.self, Verify.self, Check.self, Processes.self,
+            Logs.self, Copy.self, List.self, View.self, Inspect.self, Remove.self, Supervise.self, Upgrade.self,
         ])
 }

@@ -18,6 +18,25 @@ struct MovedKinds: Sendable {
     static let moves = 2
     @TaskLocal static var moved = MovedKinds()
 
+    static func start(_ folder: String) -> String {
+        KindTree.kinds.map { "{ \($0) \(folder) & }" }.joined(separator: "; ")
+    }
+
+    /// What a program has said, when its last line ends with that, or begins with it.
+    static func wait(
+        for word: String, of kind: String, on host: TestHost, in folder: String = "/kinds"
+    ) throws -> [String] {
+        var lines: [String] = []
+        _ = try Wait.until(milliseconds: 30_000) {
+            lines = try host.run(["exec", TestHosts.pod, "--", "cat", "\(folder)/\(kind)"]).output
+                .split(separator: "\n").map(String.init)
+            return lines.last.map { line in
+                line.hasPrefix("cannot") || line.split(separator: " ").last == Substring(word) || line.hasPrefix(word)
+            } ?? false
+        }
+        return lines
+    }
+
     /// Of what a program has said, all that tells that it is not the same program with all that it had.
     static func problems(in said: [String], moves: Int = moves) -> [String] {
         guard let first = said.first?.split(separator: " "), first.count == 3, first[0] == "ready" else {
@@ -45,24 +64,23 @@ struct WithMovedKinds: SuiteTrait, TestScoping {
         let hosts = try TestHosts(tree: try KindTree.folder.get())
         // A host whose own clocks are elsewhere.
         hosts.b.prefix = ["unshare", "--time", "--monotonic", "100000", "--boottime", "200000", "--"]
-        try hosts.a.up(["sh", "-c", "mkdir -p /kinds && cd /kinds && \(start("/kinds")); sleep 1000000"])
-        for kind in KindTree.kinds { kinds.said[kind] = try wait(for: "ready", of: kind, on: hosts.a) }
+        try hosts.a.up(["sh", "-c", "mkdir -p /kinds && cd /kinds && \(MovedKinds.start("/kinds")); sleep 1000000"])
+        for kind in KindTree.kinds { kinds.said[kind] = try MovedKinds.wait(for: "ready", of: kind, on: hosts.a) }
         for (move, from, to) in [(1, hosts.a, hosts.b), (2, hosts.b, hosts.a)] {
             try from.suspend()
             // For the clocks: in the pocket.
             usleep(1_500_000)
             try to.resume()
             try to.must(["exec", TestHosts.pod, "--", "touch", "/kinds/check.\(move)"])
-            for kind in KindTree.kinds { kinds.said[kind] = try wait(for: "\(move)", of: kind, on: to) }
+            for kind in KindTree.kinds { kinds.said[kind] = try MovedKinds.wait(for: "\(move)", of: kind, on: to) }
         }
         try hosts.a.must(["stop", TestHosts.pod, "--time", "0"])
 
         // Not one of them can be told from its work on the files alone.
-        try hosts.a.up([
-            "sh", "-c", "mkdir /anew && cd /anew && touch check.1 check.2 && \(start("/anew")); sleep 1000000",
-        ])
+        let anew = "mkdir /anew && cd /anew && touch check.1 check.2 && \(MovedKinds.start("/anew")); sleep 1000000"
+        try hosts.a.up(["sh", "-c", anew])
         for kind in KindTree.kinds {
-            kinds.saidAnew[kind] = try wait(for: "\(moves)", of: kind, on: hosts.a, in: "/anew")
+            kinds.saidAnew[kind] = try MovedKinds.wait(for: "\(moves)", of: kind, on: hosts.a, in: "/anew")
         }
         // All at once: most of them wait for what is lost.
         let losses = try hosts.a.must(["exec", TestHosts.pod, "--", "sh", "-c", loseAll])
@@ -74,10 +92,6 @@ struct WithMovedKinds: SuiteTrait, TestScoping {
     }
 
     private static let moves = MovedKinds.moves
-
-    private static func start(_ folder: String) -> String {
-        KindTree.kinds.map { "{ \($0) \(folder) & }" }.joined(separator: "; ")
-    }
 
     /// Says "KIND NUMBER CODE WHAT" of each.
     private static let loseAll = """
@@ -95,19 +109,4 @@ struct WithMovedKinds: SuiteTrait, TestScoping {
         done
         wait
         """
-
-    /// What a program has said, when its last line ends with that, or begins with it.
-    private static func wait(
-        for word: String, of kind: String, on host: TestHost, in folder: String = "/kinds"
-    ) throws -> [String] {
-        var lines: [String] = []
-        _ = try Wait.until(milliseconds: 30_000) {
-            lines = try host.run(["exec", TestHosts.pod, "--", "cat", "\(folder)/\(kind)"]).output
-                .split(separator: "\n").map(String.init)
-            return lines.last.map { line in
-                line.hasPrefix("cannot") || line.split(separator: " ").last == Substring(word) || line.hasPrefix(word)
-            } ?? false
-        }
-        return lines
-    }
 }

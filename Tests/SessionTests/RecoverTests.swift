@@ -30,20 +30,6 @@ extension SessionTests {
             return Set(try JSONDecoder().decode([Change].self, from: Data(text.utf8)))
         }
 
-        /// As when its power goes: all of it at once, and the runtime folder with it.
-        private func crash(_ host: TestHost) throws {
-            let folder = RuntimeFolder(host.runtime).pod("p")
-            let state = try #require(try PodRuntime.readState(folder))
-            let network = UserNetwork.process(in: folder)
-            for process in [state.supervisor, state.broker, network, state.initProcess] { process?.signal(SIGKILL) }
-            let cgroup = Cgroup(path: folder.cgroupPath)
-            #expect(cgroup.killAll())
-            cgroup.remove()
-            try PodFileSystem.unmount(in: folder)
-            for memory in [folder.images, folder.blocks] { try Mounts.detach(memory) }
-            try Files.removeTree(host.runtime)
-        }
-
         @Test func whatACrashedHostWroteIsKeptAndOfferedUntilItIsDropped() throws {
             let hosts = try TestHosts()
             try hosts.a.up()
@@ -67,7 +53,7 @@ extension SessionTests {
             chmod("/proc/\(pid)/root/root/setuid", 0o4755)
             try Files.syncFileSystem(at: hosts.device)
             #expect(try hosts.a.must(["recover", "p"]).contains("nothing to recover"), "it is running")
-            try crash(hosts.a)
+            try hosts.a.crash()
 
             let said = try hosts.b.run(["resume", "p", "--detach", "--sound", "null"])
             #expect(said.code == 0 && said.line?.contains("after session 1") == true, "\(said.error)")

@@ -1,0 +1,289 @@
+internal import Checkpoint
+internal import DeviceStore
+internal import Glibc
+internal import LinuxSystem
+internal import Pod
+internal import SoundControl
+internal import SystemPackage
+
+/// A session as it is at one moment, from the freeze to the commit: what a suspend and a live checkpoint do alike.
+struct Snapshot {
+    enum Purpose: String {
+        case suspend, checkpoint
+
+        fileprivate var phase: RuntimeState.Phase {
+            switch self {
+            case .suspend: .suspending
+            case .checkpoint: .checkpointing
+            }
+        }
+    }
+
+    /// What is written, and how.
+    struct Target {
+        var filters: [FilterChoice]
+        var keys: Keys
+        var full: FullSession?
+    }
+
+    var report = SuspendReport()
+    private let purpose: Purpose
+    private var state: RuntimeState
+    private let criu: Criu
+    private let folder: PodFolder
+    private let store: PodStore
+    private let target: Target
+    private let observer: Observer
+    private let images: ImageFolder
+    private let cgroup: Cgroup
+    private let isLastAttempt: Bool
+    private var watch = Stopwatch()
+    private var writer: SessionWriter?
+    private var stream: StreamWriter?
+    private var scan: BlockScan?
+    private var moment: Moment?
+    /// Since the pod stood still; `nil` when it does not, or no longer.
+    private var frozen: Stopwatch?
+
+    /// What was found of the pod when it stood still.
+    private struct Moment {
+        var sound: SoundRecords
+        var mappedFiles: [String]
+        var origins: [ProgramOrigin]
+        /// Of the pod's files, on their way to the device.
+        var sync: Background<Void>
+    }
+
+    /// Tries until it is done, or fails of what does not pass; the pod runs on then.
+    static func attempt(
+        _ purpose: Purpose, _ pod: inout PodRuntime, _ store: PodStore, _ criu: Criu, _ target: Target,
+        _ observer: Observer, _ body: (inout Snapshot, inout PodRuntime) throws -> Void
+    ) throws {
+        let state = try pod.requireRunning(purpose.rawValue)
+        var pauses = Self.pauses[...]
+        while true {
+            var snapshot = Snapshot(
+                purpose, state, criu, pod.folder, store, target, observer, isLastAttempt: pauses.isEmpty)
+            do {
+                return try body(&snapshot, &pod)
+            } catch {
+                let isPassing = snapshot.isPassing(error) && !observer.isInterrupted()
+                let reason = snapshot.explain(error)
+                snapshot.giveUp()
+                try? pod.save(state)
+                guard isPassing, let pause = pauses.popFirst() else { throw reason }
+                usleep(pause)
+            }
+        }
+    }
+
+    /// Between attempts, µs: what is in the way of a dump only for a moment, a server that is just starting, say, is
+    /// over soon.
+    private static let pauses: [UInt32] = [50_000, 100_000, 200_000, 400_000]
+
+    private init(
+        _ purpose: Purpose, _ state: RuntimeState, _ criu: Criu, _ folder: PodFolder, _ store: PodStore,
+        _ target: Target, _ observer: Observer, isLastAttempt: Bool
+    ) {
+        self.purpose = purpose
+        self.isLastAttempt = isLastAttempt
+        self.state = state
+        self.criu = criu
+        self.folder = folder
+        self.store = store
+        self.target = target
+        self.observer = observer
+        images = ImageFolder(folder: folder)
+        cgroup = Cgroup(path: folder.cgroupPath)
+    }
+
+    /// Stops the pod and dumps it. It stands still then, and what CRIU made is in this host's memory.
+    mutating func take(_ pod: inout PodRuntime) throws {
+        let writer = try store.beginSession()
+        self.writer = writer
+        observer.stage("starting the filters")
+        let stream = try StreamWriter(
+            to: writer, through: target.filters, keys: target.keys, against: target.full)
+        self.stream = stream
+        try stream.waitUntilReady()
+        state.phase = purpose.phase
+        state.writingSession = writer.number
+        try pod.save(state)
+        report.session = writer.number
+
+        observer.stage("freezing the pod")
+        let sound = SnapshotSound(state.broker, folder, state.soundPolicy)
+        // Before the freeze: a program that is frozen while its sound plays on runs dry, and would find an xrun.
+        frozen = Stopwatch()
+        try sound.hold()
+        report.sound = watch.lap()
+        try cgroup.freeze()
+        report.freeze = watch.lap()
+        // What the frozen pod has written goes to the device while the rest is done.
+        let layer = store.layerFolder(state.layers.last ?? 0)
+        let sync = Background {
+            try LinuxSystem.attempt("write", "the pod's files") { () throws(Errno) in
+                try Files.syncFileSystem(at: layer)
+            }
+        }
+        let mapped = Background { [cgroup] in MappedFiles.list(in: cgroup) }
+        let running = Background { [cgroup] in ProgramStart.all(in: cgroup) }
+        AttachedPrograms(folder: folder).release()
+        let records = try sound.detach()
+        report.sound += watch.lap()
+        try stopIfInterrupted()
+
+        observer.stage("dumping memory")
+        try images.mount()
+        scan = stream.scan(images.dump)
+        guard let initProcess = state.initProcess else {
+            throw Failure(purpose.rawValue, "pod \(store.name)", "it has ended")
+        }
+        var pause = Criu.FrozenPod(
+            folder, initProcess: initProcess, uidBase: state.uidBase, uidCount: state.uidCount)
+        pause.leavesOutUnaccepted = isLastAttempt
+        let hasNewNames = try criu.dump(pause, to: images.forCriu, keeping: pod.lock.descriptor)
+        report.dump = watch.lap()
+        try stopIfInterrupted()
+        let origins = ProgramOrigin.update(
+            state.origins ?? [], running: try running.value(), on: .current,
+            baseline: try store.configuration().cpuBaseline)
+        moment = Moment(
+            sound: records, mappedFiles: try mapped.value(), origins: origins,
+            sync: Background {
+                try sync.value()
+                guard hasNewNames else { return }
+                try LinuxSystem.attempt("write", "the pod's files") { () throws(Errno) in
+                    try Files.syncFileSystem(at: layer)
+                }
+            })
+    }
+
+    /// Copies what the pod has written, while it stands still, to a layer of its own; gives that.
+    mutating func copyFiles(_ pod: inout PodRuntime) throws -> Int {
+        observer.stage("copying the pod's files")
+        guard let top = state.layers.last else { throw Failure("copy", "the pod's files", "it has none") }
+        let copy = try store.newLayer(on: Array(state.layers.dropLast()), resuming: try store.currentSessionNumber())
+        state.copiedLayer = copy
+        try pod.save(state)
+        // With owners, attributes, whiteouts, holes and links; by sharing the blocks where the file system can.
+        let (from, to) = (store.layerFolder(top).appending("upper"), store.layerFolder(copy).appending("upper"))
+        _ = try Pipeline.output(of: Command("cp", ["-a", "--reflink=auto", "\(from)/.", "\(to)"]))
+        return copy
+    }
+
+    /// The pod goes on, before what was dumped is on the device.
+    mutating func release(_ pod: inout PodRuntime) throws {
+        Thaw.letGo(folder, state)
+        report.frozen = frozen?.total ?? 0
+        frozen = nil
+        // Who comes next finds a pod that runs, and what is left of this one.
+        state.phase = .running
+        try pod.save(state)
+        _ = watch.lap()
+    }
+
+    /// Writes it to the device.
+    ///
+    /// - Parameter layers: its files, lowest first.
+    mutating func write(layers: [Int]) throws -> SessionManifest {
+        guard let writer, let stream, let scan, let moment else { preconditionFailure("nothing was taken") }
+        observer.stage("writing the session")
+        var manifest = try manifest(writer.number, layers, moment)
+        report.warnings = Preflight.portability(of: moment.origins, notable: .v4).warnings
+        manifest.origins = moment.origins
+        manifest.registersInUse = try RegistersInUse.inImages(images.dump)
+        manifest = try stream.write(
+            images.dump, scan: scan, manifest: manifest, check: stopIfInterrupted, progress: observer.bytes)
+        report.imageBytes = manifest.imageBytes
+        report.streamBytes = manifest.streamBytes
+        report.requires = manifest.requires
+        report.write = watch.lap()
+        try stopIfInterrupted()
+        return manifest
+    }
+
+    /// It is the session that resumes when this returns.
+    mutating func commit(_ manifest: SessionManifest) throws {
+        observer.stage("syncing the device")
+        try moment?.sync.value()
+        if let copy = state.copiedLayer {
+            let layer = store.layerFolder(copy)
+            try LinuxSystem.attempt("write", "the copy of the pod's files") { () throws(Errno) in
+                try Files.syncFileSystem(at: layer)
+            }
+        }
+        try writer?.commit(manifest)
+        report.sync = watch.lap()
+        report.total = watch.total
+    }
+
+    /// Whatever it did to the pod and the device is undone.
+    private mutating func giveUp() {
+        if state.phase == .running {
+            images.unmount()
+        } else {
+            Thaw.run(folder, state)
+        }
+        writer?.abandon()
+        if let copy = state.copiedLayer { try? store.removeUnusedLayer(copy) }
+    }
+
+    /// As far as it is known before the stream is written.
+    private func manifest(_ number: Int, _ layers: [Int], _ moment: Moment) throws -> SessionManifest {
+        SessionManifest(
+            number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: try criu.version(),
+            base: try store.configuration().base, layers: layers, filters: [], imageBytes: 0, streamBytes: 0,
+            streamSHA256: "", sound: moment.sound, mappedFiles: moment.mappedFiles, hasNetwork: state.network != nil)
+    }
+
+    private func stopIfInterrupted() throws {
+        if observer.isInterrupted() { throw Failure("the \(purpose.rawValue)", "interrupted") }
+    }
+
+    /// Whether the dump failed of something that is usually over in a moment.
+    private func isPassing(_ error: any Error) -> Bool {
+        guard error is Criu.Problem, let reason = CriuLog.reason(in: images.dumpLog) else { return false }
+        return Self.passing.contains { reason.contains($0) }
+    }
+
+    private static let passing = [
+        // A connection whose server has not accepted it yet, but for which something was written already.
+        "write queue on an in-flight socket", "closed in-flight socket",
+        // The same of TCP, written for or not. The last attempt leaves those out.
+        "In-flight connection",
+        // Something unread that says who has sent it, in a socket whose owner wants to know (SO_PASSCRED).
+        "Control messages in queue",
+        // News of interfaces or devices that its program has not read yet.
+        "netlink: The socket has data to read",
+    ]
+
+    /// A failure that did nothing to the session.
+    static func running(_ verb: String, _ failure: Failure, _ store: PodStore) -> Failure {
+        let reason = failure.subject.isEmpty ? failure.reason : "\(failure.subject): \(failure.reason)"
+        let remedy = (failure.remedy.map { "\($0); " } ?? "") + "the session runs on"
+        return Failure(verb, "pod \(store.name)", reason, remedy: remedy, cause: failure.cause)
+    }
+
+    /// The failure as the user reads it; before the images, and CRIU's log with them, are gone.
+    private func explain(_ error: any Error) -> Failure {
+        let subject = "pod \(store.name)"
+        if error is Obstacle {
+            return Failure(purpose.rawValue, subject, "\(error)", remedy: "the session runs on")
+        }
+        guard error is Criu.Problem else {
+            return Self.running(purpose.rawValue, error as? Failure ?? Failure(sentence: "\(error)"), store)
+        }
+        let reason = CriuLog.reason(in: images.dumpLog) ?? "\(error)"
+        let process = CriuLog.process(in: images.dumpLog).flatMap { number in
+            PodProcess.list(in: cgroup, uidBase: state.uidBase, uidCount: state.uidCount)
+                .first { $0.hostPID == number }
+        }.map { "process \($0.pid) (\($0.command))" }
+        let text =
+            CriuLog.explanation(of: reason).map { "\(process ?? "a process") \($0), which CRIU cannot dump: \(reason)" }
+            ?? "CRIU: \(process.map { "\($0): " } ?? "")\(reason)"
+        let log = images.keep(images.dumpLog, as: "dump.log")
+        let place = log.map { "the full log is \($0.string); " } ?? ""
+        return Failure(purpose.rawValue, subject, text, remedy: "\(place)the session runs on")
+    }
+}

@@ -1,0 +1,152 @@
+import Glibc
+import LinuxSystem
+import Pod
+import SoundLab
+import SystemPackage
+import Testing
+
+extension SessionTests {
+    @Suite struct LiveCheckpointTests {
+        private func write(_ text: String, _ host: TestHost) throws {
+            try host.must([
+                "exec", "p", "--", "sh", "-c",
+                """
+                echo \(text) > /root/file; echo \(text) > /root/\(text); rm -f /root/gone
+                ln /root/file /root/\(text).too
+                """,
+            ])
+        }
+
+        /// The sessions there are. What a killed engine began to write goes when the next one is written.
+        private func kept(_ hosts: TestHosts) throws -> [String] {
+            try Files.list(hosts.device.appending("pods/p/sessions")).filter { !$0.hasPrefix(".") }.sorted()
+        }
+
+        /// Nothing is left of one but its session.
+        private func settled(_ host: TestHost, _ hosts: TestHosts, sessions: [String], layers: Int) throws {
+            #expect(try kept(hosts) == sessions)
+            #expect(try Files.list(hosts.device.appending("pods/p/layers")).count == layers)
+            let folder = RuntimeFolder(host.runtime).pod("p")
+            #expect(!MountTable.places(below: host.runtime).contains(folder.images))
+            let state = try Files.text(folder.state)
+            #expect(state.contains("\"running\""))
+            #expect(!state.contains("copied_layer") && !state.contains("writing_session"))
+        }
+
+        @Test func theSessionRunsOnAndIsThereShouldItsHostCrash() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let begin = try hosts.a.count()
+            try hosts.a.must(["exec", "p", "--", "touch", "/root/gone"])
+            try hosts.a.suspend()
+            try hosts.a.resume()
+            try write("before", hosts.a)
+            let before = try hosts.a.count()
+            try hosts.a.must(["checkpoint", "p"])
+            try settled(hosts.a, hosts, sessions: ["1", "2"], layers: 3)
+            try write("after", hosts.a)
+            let after = try hosts.a.count()
+            #expect(after.nonce == begin.nonce && after.value > before.value, "it runs on")
+            try Files.syncFileSystem(at: hosts.device)
+            try hosts.a.crash()
+
+            try hosts.b.resume()
+            let there = try hosts.b.count()
+            #expect(there.nonce == begin.nonce && there.value >= before.value)
+            let shown = try hosts.b.must([
+                "exec", "p", "--", "sh", "-c", "cat /root/file /root/before.too; ls /root | cat",
+            ])
+            #expect(shown == "before\nbefore\nbefore\nbefore.too\ncount\nfile\n", "its files are of the same moment")
+            // What was written since is kept.
+            #expect(try hosts.b.must(["recover", "p", "--list"]).contains("/root/after"))
+            try hosts.b.suspend()
+            try hosts.a.resume()
+            #expect(try hosts.a.count().nonce == begin.nonce)
+        }
+
+        @Test func oneAfterTheOtherAndASuspendAtTheEnd() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let nonce = try hosts.a.count().nonce
+            for text in ["one", "two", "three"] {
+                try write(text, hosts.a)
+                try hosts.a.must(["checkpoint", "p", "--keep", "10"])
+            }
+            try write("four", hosts.a)
+            try hosts.a.suspend()
+            #expect(hosts.a.leftovers() == [])
+            // Back to each of them, with its files.
+            for (session, text) in [(2, "two"), (3, "three"), (4, "four"), (1, "one")] {
+                try hosts.b.must(["resume", "p", "--at", "\(session)", "--detach", "--sound", "null"])
+                #expect(try hosts.b.count().nonce == nonce)
+                let shown = try hosts.b.must([
+                    "exec", "p", "--", "sh", "-c", "cat /root/file; [ ! -e /root/four ] || echo and four",
+                ])
+                #expect(shown == (session == 4 ? "four\nand four\n" : "\(text)\n"))
+                try hosts.b.suspend()
+            }
+        }
+
+        @Test func aProgramThatWasAttachedStaysSo() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let shell = try TypedTerminal(
+                ["exec", "-t", TestHosts.pod, "-e", "TERM=dumb", "--", "bash", "--norc", "-i"], on: hosts.a)
+            try shell.type("PS1='ready> '; secret=$RANDOM$RANDOM; echo \"<\"$secret\n")
+            let secret = try #require(try shell.expect("\n<").split(separator: "<").last?.prefix { $0.isNumber })
+            try shell.type("echo ha")
+            try shell.expect("echo ha")
+            try hosts.a.must(["checkpoint", "p"])
+            try shell.type("lf $secret\n")
+            try shell.expect("half \(secret)")
+            try shell.type("exit 9\n")
+            #expect(try shell.end().code == 9)
+        }
+
+        @Test func whatIsInterruptedOrKilledLeavesASessionThatRunsOn() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let nonce = try hosts.a.count().nonce
+            var layers = 1
+            for (round, signal) in [SIGINT, SIGKILL, SIGTERM, SIGKILL, SIGKILL, SIGINT, SIGKILL, SIGKILL].enumerated() {
+                let before = try kept(hosts)
+                let command = try Attached(["checkpoint", "p", "--full", "--keep", "100"], on: hosts.a)
+                usleep(UInt32(20_000 + round * 45_000))
+                kill(command.pid, signal)
+                _ = try command.end()
+                let count = try hosts.a.count()
+                #expect(count.nonce == nonce, "round \(round)")
+                try waitUntil("it counts on") { try hosts.a.count().value > count.value }
+                let after = try kept(hosts)
+                layers += after.count - before.count
+                try settled(hosts.a, hosts, sessions: after, layers: layers)
+            }
+            try hosts.a.suspend()
+            try hosts.b.resume()
+            #expect(try hosts.b.count().nonce == nonce)
+        }
+
+        /// Processes of every kind, twice: those that ran on, and those of the session.
+        @Test func processesOfEveryKindRunOnAndComeBack() throws {
+            let hosts = try TestHosts(tree: try KindTree.folder.get())
+            try hosts.a.up(["sh", "-c", "mkdir -p /kinds && cd /kinds && \(MovedKinds.start("/kinds")); sleep 1000000"])
+            for kind in KindTree.kinds { _ = try MovedKinds.wait(for: "ready", of: kind, on: hosts.a) }
+            try hosts.a.must(["checkpoint", "p"])
+            func check(_ host: TestHost, _ what: String, but exempt: String) throws {
+                try host.must(["exec", TestHosts.pod, "--", "touch", "/kinds/check.1"])
+                for kind in KindTree.kinds where kind != exempt {
+                    let said = try MovedKinds.wait(for: "1", of: kind, on: host)
+                    for problem in MovedKinds.problems(in: said, moves: 1) {
+                        Issue.record("\(kind), \(what): \(problem)")
+                    }
+                }
+            }
+            // Which checks that its clocks were in a pocket.
+            try check(hosts.a, "which ran on", but: "clocks")
+            try hosts.a.crash()
+            try hosts.b.resume()
+            // Which checks the inode number of a folder: a copy's files have their own.
+            try check(hosts.b, "which came back", but: "files")
+        }
+    }
+}
