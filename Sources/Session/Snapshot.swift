@@ -193,8 +193,10 @@ struct Snapshot {
         report.warnings = Preflight.portability(of: moment.origins, notable: .v4).warnings
         manifest.origins = moment.origins
         manifest.registersInUse = try RegistersInUse.inImages(images.dump)
+        // Not this value's own method, which the writer would keep, and with it itself.
+        let check = { [purpose, observer] in try Self.stop(purpose, ifInterrupted: observer) }
         manifest = try stream.write(
-            images.dump, scan: scan, manifest: manifest, check: stopIfInterrupted, progress: observer.bytes)
+            images.dump, scan: scan, manifest: manifest, check: check, progress: observer.bytes)
         report.imageBytes = manifest.imageBytes
         report.streamBytes = manifest.streamBytes
         report.requires = manifest.requires
@@ -237,7 +239,9 @@ struct Snapshot {
             streamSHA256: "", sound: moment.sound, mappedFiles: moment.mappedFiles, hasNetwork: state.network != nil)
     }
 
-    private func stopIfInterrupted() throws {
+    private func stopIfInterrupted() throws { try Self.stop(purpose, ifInterrupted: observer) }
+
+    private static func stop(_ purpose: Purpose, ifInterrupted observer: Observer) throws {
         if observer.isInterrupted() { throw Failure("the \(purpose.rawValue)", "interrupted") }
     }
 
