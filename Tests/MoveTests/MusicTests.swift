@@ -87,6 +87,34 @@ import Testing
         #expect(isExact, "\(onA.count) and \(onB.count) of \(noise.count) frames, from \(place) on")
     }
 
+    /// Silence in between is how long the pod stood still; the music goes on at the very next frame, here and there.
+    @Test func aLiveCheckpointTakesNothingFromTheMusicAndAnotherHostGoesOnFromIt() throws {
+        let hosts = try TwoHosts()
+        let music = try MusicMove(pod: TwoHosts.pod, mpegFrames: Self.length, scratch: hosts.folder.path)
+        try music.start(on: hosts.a)
+        try hosts.a.waitUntilPlayed(100_000, pod: TwoHosts.pod)
+        try hosts.a.must(["checkpoint", TwoHosts.pod])
+        let written = hosts.a.status(of: TwoHosts.pod)?.streams.first?.positionFrames ?? 0
+        #expect(written >= 100_000)
+        try hosts.a.waitUntilSilent(pod: TwoHosts.pod)
+        // It ran to its end, and no longer resumes by itself.
+        try hosts.a.must(["stop", TwoHosts.pod])
+        usleep(300_000)
+        let whole = FrameComparison(reference: music.reference, recording: try hosts.a.recorder.finish())
+        #expect(whole.isExact, "\(whole)")
+
+        try hosts.b.must(["resume", TwoHosts.pod, "--at", "1", "--detach", "--sound", hosts.b.sound])
+        try hosts.b.waitUntilSilent(pod: TwoHosts.pod)
+        try hosts.b.must(["stop", TwoHosts.pod])
+        usleep(300_000)
+        let rest = Array(FrameComparison.trimmed(try hosts.b.recorder.finish()))
+        let reference = Array(FrameComparison.trimmed(music.reference))
+        let place = try #require(FrameComparison.place(of: rest, in: reference, near: Int(written)))
+        #expect(place >= 90_000 && place <= Int(written) + 44100)
+        let there = FrameComparison(reference: Array(reference[place...]), recording: rest)
+        #expect(there.isExact, "\(there)")
+    }
+
     @Test func theSoundPolicyIsKeptWithThePod() throws {
         let hosts = try TwoHosts()
         let set = try hosts.a.must(["policy", "full", "--pod", TwoHosts.pod], program: "podaudio")
