@@ -11,9 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-// A stop does not wait for a sink that has not moved for so long; nor for the end of a stream that ends in much more than
-// this many ms.
-enum { LINGER_MS = 2000, LATE_MS = 100, NEAR_MS = 10 };
+// ms. A PCM that lingers does not wait for a sink that has not moved for LINGER_MS. Any other's stop waits for the end of
+// what is at most NEAR_MS from it by the pointer, and LATE_MS for a sink that does not move.
+enum { LINGER_MS = 2000, NEAR_MS = 10, LATE_MS = 100 };
 
 static uint64_t now_ns(void) {
     struct timespec now;

@@ -57,14 +57,27 @@ static int look(mqd_t queue, struct csys_queue *found) {
     return 0;
 }
 
-int csys_queue_look(int ipc, const char *name, struct csys_queue *queue) {
+// Opens it and stays in the namespace until `end`; -errno, and nothing to end.
+static int begin(int ipc, const char *name, int flags, mqd_t *queue) {
     int own = enter(ipc);
     if (own < 0) return own;
-    mqd_t opened = open_queue(name, O_RDONLY);
-    int result = opened < 0 ? -errno : look(opened, queue);
-    if (opened >= 0) close(opened);
+    *queue = open_queue(name, flags);
+    if (*queue >= 0) return own;
+    int error = -errno;
+    leave(own);
+    return error;
+}
+
+static int end(int own, mqd_t queue, int result) {
+    close(queue);
     leave(own);
     return result;
+}
+
+int csys_queue_look(int ipc, const char *name, struct csys_queue *found) {
+    mqd_t queue;
+    int own = begin(ipc, name, O_RDONLY, &queue);
+    return own < 0 ? own : end(own, queue, look(queue, found));
 }
 
 // "QSIZE:129        NOTIFY:0 …": the bytes of all messages.
@@ -102,14 +115,10 @@ static int take(mqd_t queue, char *slots, size_t stride, size_t capacity) {
 
 int csys_queue_take(int ipc, const char *name, void *slots, size_t stride, size_t capacity) {
     if (stride < sizeof(struct csys_message)) return -EINVAL;
-    int own = enter(ipc);
-    if (own < 0) return own;
+    mqd_t queue;
     // Reading what is in it needs no more than that.
-    mqd_t queue = open_queue(name, O_RDONLY);
-    int result = queue < 0 ? -errno : take(queue, slots, stride, capacity);
-    if (queue >= 0) close(queue);
-    leave(own);
-    return result;
+    int own = begin(ipc, name, O_RDONLY, &queue);
+    return own < 0 ? own : end(own, queue, take(queue, slots, stride, capacity));
 }
 
 // Whether a message that was on its way when its taker was killed is here: then it is no longer in the queue.
@@ -136,13 +145,9 @@ static int give(mqd_t queue, char *slots, size_t stride, size_t capacity) {
 
 int csys_queue_give(int ipc, const char *name, void *slots, size_t stride, size_t capacity) {
     if (stride < sizeof(struct csys_message)) return -EINVAL;
-    int own = enter(ipc);
-    if (own < 0) return own;
-    mqd_t queue = open_queue(name, O_RDWR);
-    int result = queue < 0 ? -errno : give(queue, slots, stride, capacity);
-    if (queue >= 0) close(queue);
-    leave(own);
-    return result;
+    mqd_t queue;
+    int own = begin(ipc, name, O_RDWR, &queue);
+    return own < 0 ? own : end(own, queue, give(queue, slots, stride, capacity));
 }
 
 static int make(const char *name, const struct csys_queue *wanted) {
@@ -175,11 +180,8 @@ int csys_queue_make(int ipc, const char *name, const struct csys_queue *queue) {
 }
 
 int csys_queue_send(int ipc, const char *name, const void *bytes, size_t length, uint32_t priority) {
-    int own = enter(ipc);
+    mqd_t queue;
+    int own = begin(ipc, name, O_WRONLY, &queue);
     if (own < 0) return own;
-    mqd_t queue = open_queue(name, O_WRONLY);
-    int result = queue < 0 || mq_timedsend(queue, bytes, length, priority, &at_once) < 0 ? -errno : 0;
-    if (queue >= 0) close(queue);
-    leave(own);
-    return result;
+    return end(own, queue, mq_timedsend(queue, bytes, length, priority, &at_once) < 0 ? -errno : 0);
 }

@@ -63,7 +63,8 @@ extension PodStore {
     /// - Parameters:
     ///   - below: what it will lie on, lowest first.
     ///   - session: the one that is resumed onto it.
-    public func newLayer(on below: [Int] = [], resuming session: Int? = nil) throws -> Int {
+    ///   - isSealed: whether no pod writes to it. It goes with the next tidying when no session needs it.
+    public func newLayer(on below: [Int] = [], resuming session: Int? = nil, isSealed: Bool = false) throws -> Int {
         let configuration = try configuration()
         let number = max(try layers().last ?? 0, try readStack().highest) + 1
         let layer = layerFolder(number)
@@ -73,7 +74,7 @@ extension PodStore {
         let record = try JSONText.encode(
             LayerRecord(
                 createdAt: JSONText.wholeSeconds(Date()), hostname: ProcessTable.hostname, session: session,
-                below: below))
+                below: below, isSealed: isSealed))
         try attempt("make", "layer \(number) of pod \(name)") { () throws(Errno) in
             try Files.makeFolder(partial, permissions: .ownerReadWriteExecute)
             let upper = partial.appending("upper")

@@ -102,18 +102,20 @@ extension Session {
         _ = consume client
         while case .suspended = end {
             attached.unregister()
-            guard var again = try reconnect(attached) else { break }
+            guard var again = try reconnect(attached, signals) else { break }
             let started = try again.attach(to: program.program, takingStdin: true)
             end = try Carrier(program: started, signals: signals, interactive: started.hasTerminal).carry(&again)
         }
         return end
     }
 
-    /// When the pod goes on here; `nil` when it does not.
-    private func reconnect(_ attached: AttachedPrograms) throws -> InitClient? {
+    /// When the pod goes on here; `nil` when it does not, or the user does not want to wait for it.
+    private func reconnect(_ attached: AttachedPrograms, _ signals: SignalDescriptor) throws -> InitClient? {
         while let state = try PodRuntime.readState(attached.folder) {
             switch state.phase {
-            case .checkpointing, .suspending: usleep(5000)
+            case .checkpointing, .suspending:
+                while let signal = signals.next() { if signal != SIGWINCH, signal != SIGUSR1 { return nil } }
+                usleep(5000)
             case .running:
                 // Without the pod's lock, which a checkpoint holds until it has written the session. Whoever stops the pod
                 // next says so before he looks who is registered.

@@ -35,7 +35,8 @@ enum Repair {
     /// The host went down with the pod running: its session is as it was suspended last, the files written since are kept
     /// in their layer.
     private static func afterReboot(_ pod: inout PodRuntime, _ state: RuntimeState) throws {
-        if state.phase == .running, (try? pod.store.currentSessionNumber()) == Int?.none {
+        let ran = state.phase == .running || state.phase == .checkpointing
+        if ran, (try? pod.store.currentSessionNumber()) == Int?.none {
             try? pod.store.setFileStack(state.layers)
         }
         try Teardown.run(pod)

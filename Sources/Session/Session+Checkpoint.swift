@@ -9,28 +9,20 @@ extension Session {
     ///
     /// - Parameter keep: how many sessions the pod keeps from now on, this one included.
     public func checkpoint(
-        _ options: SuspendOptions = SuspendOptions(), keep: Int? = nil, _ observer: Observer = Observer()
-    ) throws -> SuspendReport {
-        var pod = try PodRuntime.open(store, in: runtime, to: "checkpoint")
-        let state = try pod.requireRunning("checkpoint")
-        let criu = try Criu.find()
-        makeRoom(pod, observer)
-        try requireSpace("checkpoint", pod)
-        let target = try target("checkpoint", options, state, pod.folder)
-        var report = SuspendReport()
-        try Snapshot.attempt(.checkpoint, &pod, store, criu, target, observer) { snapshot, pod in
+        _ options: SnapshotOptions = SnapshotOptions(), keep: Int? = nil, _ observer: Observer = Observer()
+    ) throws -> SnapshotReport {
+        var report = SnapshotReport()
+        let pod = try snapshot(.checkpoint, options, observer) { snapshot, pod in
             try snapshot.take(&pod)
             let copy = try snapshot.copyFiles(&pod)
             try snapshot.release(&pod)
-            let manifest = try snapshot.write(layers: state.layers.dropLast() + [copy])
+            let manifest = try snapshot.write(layers: snapshot.layers.dropLast() + [copy])
             try snapshot.commit(manifest)
+            snapshot.settle(&pod)
             report = snapshot.report
         }
-        let images = ImageFolder(folder: pod.folder)
-        images.unmount()
-        try pod.save(state)
         if let keep { try? store.setKeep(keep) }
-        images.removeKeptLogs()
+        ImageFolder(folder: pod.folder).removeKeptLogs()
         return report
     }
 }

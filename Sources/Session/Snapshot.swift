@@ -26,7 +26,9 @@ struct Snapshot {
         var full: FullSession?
     }
 
-    var report = SuspendReport()
+    private(set) var report = SnapshotReport()
+    /// The pod's, lowest first; it writes to the last one.
+    var layers: [Int] { state.layers }
     private let purpose: Purpose
     private var state: RuntimeState
     private let criu: Criu
@@ -56,14 +58,13 @@ struct Snapshot {
 
     /// Tries until it is done, or fails of what does not pass; the pod runs on then.
     static func attempt(
-        _ purpose: Purpose, _ pod: inout PodRuntime, _ store: PodStore, _ criu: Criu, _ target: Target,
+        _ purpose: Purpose, _ state: RuntimeState, _ pod: inout PodRuntime, _ criu: Criu, _ target: Target,
         _ observer: Observer, _ body: (inout Snapshot, inout PodRuntime) throws -> Void
     ) throws {
-        let state = try pod.requireRunning(purpose.rawValue)
         var pauses = Self.pauses[...]
         while true {
             var snapshot = Snapshot(
-                purpose, state, criu, pod.folder, store, target, observer, isLastAttempt: pauses.isEmpty)
+                purpose, state, criu, pod.folder, pod.store, target, observer, isLastAttempt: pauses.isEmpty)
             do {
                 return try body(&snapshot, &pod)
             } catch {
@@ -162,13 +163,21 @@ struct Snapshot {
     /// Copies what the pod has written, while it stands still, to a layer of its own; gives that.
     mutating func copyFiles(_ pod: inout PodRuntime) throws -> Int {
         observer.stage("copying the pod's files")
-        guard let top = state.layers.last else { throw Failure("copy", "the pod's files", "it has none") }
-        let copy = try store.newLayer(on: Array(state.layers.dropLast()), resuming: try store.currentSessionNumber())
+        guard let top = layers.last else { throw Failure("copy", "the pod's files", "it has none") }
+        // Nobody's but the session's: should there be none, it goes.
+        let copy = try store.newLayer(
+            on: Array(layers.dropLast()), resuming: try store.currentSessionNumber(), isSealed: true)
         state.copiedLayer = copy
         try pod.save(state)
         // With owners, attributes, whiteouts, holes and links; by sharing the blocks where the file system can.
         let (from, to) = (store.layerFolder(top).appending("upper"), store.layerFolder(copy).appending("upper"))
-        _ = try Pipeline.output(of: Command("cp", ["-a", "--reflink=auto", "\(from)/.", "\(to)"]))
+        do {
+            _ = try Pipeline.output(of: Command("cp", ["-a", "--reflink=auto", "\(from)/.", "\(to)"]))
+        } catch let failure as Failure {
+            // cp(1) says what of the first file; there may be thousands.
+            let isFull = failure.reason.contains("No space left on device")
+            throw isFull ? Failure.writing("a copy of the pod's files", on: store.device, .noSpace) : failure
+        }
         return copy
     }
 
@@ -220,6 +229,14 @@ struct Snapshot {
         report.total = watch.total
     }
 
+    /// After the commit of a checkpoint: what it needed on this host goes, or else the next command takes it away.
+    mutating func settle(_ pod: inout PodRuntime) {
+        images.unmount()
+        state.writingSession = nil
+        state.copiedLayer = nil
+        try? pod.save(state)
+    }
+
     /// Whatever it did to the pod and the device is undone.
     private mutating func giveUp() {
         if state.phase == .running {
@@ -228,7 +245,7 @@ struct Snapshot {
             Thaw.run(folder, state)
         }
         writer?.abandon()
-        if let copy = state.copiedLayer { try? store.removeUnusedLayer(copy) }
+        if let copy = state.copiedLayer { try? store.removeLayer(copy) }
     }
 
     /// As far as it is known before the stream is written.

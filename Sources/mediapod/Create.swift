@@ -10,8 +10,8 @@ struct Create: ParsableCommand {
         abstract: "Make a pod.",
         discussion: """
             Its base file system is built from Debian packages and what they need (--packages), from a tree that is \
-            there (--rootfs) or a container image (--oci), or is one that the device has (--base). It is read-only and shared: what the pod changes \
-            lies in layers of its own.
+            there (--rootfs) or a container image (--oci), or is one that the device has (--base). It is read-only and \
+            shared: what the pod changes lies in layers of its own.
             """)
 
     @Argument(help: "The pod's name: letters, digits, \".\", \"_\" and \"-\".")

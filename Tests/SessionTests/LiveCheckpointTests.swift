@@ -1,3 +1,4 @@
+import DeviceStore
 import Glibc
 import LinuxSystem
 import Pod
@@ -124,6 +125,76 @@ extension SessionTests {
             try hosts.a.suspend()
             try hosts.b.resume()
             #expect(try hosts.b.count().nonce == nonce)
+        }
+
+        /// What is refused, or comes to nothing, leaves neither a session nor a layer.
+        @Test func whatCannotBeDoneIsSaidInOneLineAndTheSessionRunsOn() throws {
+            let disk = try SmallDisk(megabytes: 64)
+            let hosts = try TestHosts(device: disk.mountPoint.appending("device"))
+            hosts.keeps = disk
+            func refuse(_ arguments: [String], _ words: String) throws {
+                let said = try hosts.a.run(["checkpoint"] + arguments)
+                #expect(said.code == 1 && said.line?.contains(words) == true, "\(said.error)")
+            }
+            try refuse(["p"], "it is not running")
+            try refuse(["nobody"], "nobody")
+            #expect(try hosts.a.run(["checkpoint"]).code == 64)
+            #expect(try hosts.a.run(["checkpoint", "p", "--keep", "0"]).code == 64)
+            try hosts.a.up()
+            let nonce = try hosts.a.count().nonce
+            func runsOn() throws {
+                let count = try hosts.a.count()
+                #expect(count.nonce == nonce)
+                try waitUntil("it counts on") { try hosts.a.count().value > count.value }
+                try settled(hosts.a, hosts, sessions: [], layers: 1)
+            }
+            try refuse(["p", "--filter", "nonesuch"], "nonesuch")
+            try runsOn()
+            try refuse(["p", "--filter", "age:nobody"], "the session runs on")
+            try runsOn()
+            // No room for a copy of what the pod has written.
+            let large = hosts.folder.appending("large")
+            try Files.write(large, Frames.pack(Frames.noise(count: 5_000_000)), permissions: .ownerReadWrite)
+            try hosts.a.must(["cp", large.string, "p:/root/large"])
+            try disk.fill(leavingKilobytes: 8000)
+            try refuse(["p"], "the device is full")
+            try disk.empty()
+            try runsOn()
+            try hosts.a.must(["checkpoint", "p"])
+            try settled(hosts.a, hosts, sessions: ["1"], layers: 2)
+        }
+
+        /// A host that goes down in the middle of one leaves nothing that anybody should recover.
+        @Test func aCopyThatNoSessionCameOfIsNotOfferedAndGoes() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            try hosts.a.suspend()
+            try hosts.a.resume()
+            try write("before", hosts.a)
+            let state = RuntimeFolder(hosts.a.runtime).pod("p").state
+            // It runs on by then, and its session never comes to an end.
+            let filters = hosts.folder.appending("filters.d")
+            try Files.makeFolder(filters, permissions: .init(rawValue: 0o755))
+            let asLongAsTheEngine = "while kill -0 $PPID; do sleep 0.1; done"
+            let definition = try JSONText.encode(["encode": ["sh", "-c", asLongAsTheEngine], "decode": ["cat"]])
+            try Files.write(filters.appending("hanging.json"), definition, permissions: .ownerReadWrite)
+            hosts.a.environment = ["MEDIAPOD_FILTERS=\(filters.string)"]
+            let command = try Attached(["checkpoint", "p", "--filter", "hanging"], on: hosts.a)
+            try waitUntil("it is being written") {
+                let text = (try? Files.text(state)) ?? ""
+                return text.contains("copied_layer") && text.contains("\"running\"")
+            }
+            command.kill()
+            _ = try command.end()
+            try hosts.a.crash()
+            let device = try Device.open(hosts.device)
+            #expect(try device.pod("p").currentSessionNumber() == 1)
+            #expect(try device.pod("p").layers() == [1, 2, 3])
+            try hosts.b.resume()
+            let offered = try device.pod("p").recoverableLayers().map(\.number)
+            #expect(offered == [2], "what the pod wrote, and not the copy")
+            try hosts.b.suspend()
+            #expect(try !device.pod("p").layers().contains(3))
         }
 
         /// Processes of every kind, twice: those that ran on, and those of the session.
