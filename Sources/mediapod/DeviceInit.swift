@@ -26,11 +26,13 @@ struct DeviceInit: ParsableCommand {
     @Flag(help: "Make an ext4 on a block device that has nothing on it.")
     var format = false
 
+    @OptionGroup var progressOptions: ProgressOptions
+
     func run() throws {
         guard !path.isEmpty else { throw Failure("make", "a device", "the name is empty") }
         let place = FilePath(path)
         let runtime = DeviceOptions.runtimeFolder
-        let line = ProgressLine()
+        let line = ProgressLine(progressOptions.progress)
         line.stage("making room")
         var making = Device.Making(runtime: runtime)
         making.imageBytes = size?.bytes

@@ -6,7 +6,9 @@ internal import SystemPackage
 
 /// Shows how far a suspend or resume is, and hears Ctrl-C.
 final class Progress {
-    let line = ProgressLine()
+    let line: ProgressLine
+
+    init(_ options: ProgressOptions) { line = ProgressLine(options.progress) }
 
     /// With signals of its own.
     func observer() throws -> Observer {

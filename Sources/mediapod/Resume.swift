@@ -20,6 +20,7 @@ struct Resume: ParsableCommand {
     @OptionGroup var network: NetworkOptions
     @OptionGroup var keys: KeyOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var progressOptions: ProgressOptions
 
     @Option(
         help: ArgumentHelp(
@@ -43,7 +44,7 @@ struct Resume: ParsableCommand {
 
     func run() throws {
         let signals = detach ? nil : try SignalDescriptor.forAttachedProgram()
-        let progress = Progress()
+        let progress = Progress(progressOptions)
         let sound = try sound.choice()
         let observer = detach ? try progress.observer() : progress.observer(signals: signals)
         let (session, report) = try resume(pod.session(), sound, try keys.keys(), observer)

@@ -10,6 +10,7 @@ struct SnapshotArguments: ParsableArguments {
     @OptionGroup var filters: FilterOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var progressOptions: ProgressOptions
 
     @Flag(help: "Write all of the session, not what differs from the one that it was resumed from.")
     var full = false
@@ -26,7 +27,7 @@ struct SnapshotArguments: ParsableArguments {
 
     /// - Parameter times: what of the report is shown of how long it took.
     func run(_ take: Take, times: (SnapshotReport) -> [(String, Double)]) throws {
-        let progress = Progress()
+        let progress = Progress(progressOptions)
         let session = try pod.session()
         let observer = try progress.observer()
         let options = SnapshotOptions(filters: try filters.choices(), keys: passphrase.keys(), isFull: full)

@@ -23,6 +23,7 @@ struct Verify: ParsableCommand {
     @OptionGroup var keys: KeyOptions
     @OptionGroup var deviceOptions: DeviceOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var progressOptions: ProgressOptions
 
     func validate() throws {
         if !contents, keys.identity != nil || keys.passphrase.passphraseFile != nil {
@@ -32,7 +33,7 @@ struct Verify: ParsableCommand {
 
     func run() throws {
         let device = try deviceOptions.open()
-        let line = ProgressLine()
+        let line = ProgressLine(progressOptions.progress)
         let verification = DeviceVerification(device, openingWith: contents ? try keys.keys() : nil) {
             part, done, total in
             line.stage("reading \(part)")

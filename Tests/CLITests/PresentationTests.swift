@@ -61,4 +61,39 @@ struct PresentationTests {
         line.finish()
         #expect(written.hasSuffix("\r\u{1b}[K"))
     }
+
+    @Test("is a line of JSON for each stage and its end, where a program asked for it")
+    func records() throws {
+        var written = ""
+        let line = ProgressLine(.json, rewrites: true) { written += $0 }
+        line.stage("writing")
+        // Within a tenth of a second: only the last of them is told.
+        for done in 1...1000 { line.update(done: UInt64(done), total: 1000) }
+        line.stage("syncing")
+        line.finish()
+        struct Record: Decodable, Equatable {
+            var stage: String
+            var done: UInt64?
+            var total: UInt64?
+        }
+        let records = try written.split(separator: "\n").map { line in
+            try JSONDecoder().decode(Record.self, from: Data(line.utf8))
+        }
+        #expect(records.first == Record(stage: "writing"))
+        #expect(records.contains(Record(stage: "writing", done: 1000, total: 1000)))
+        #expect(records.last == Record(stage: "syncing"))
+        // Ten a second; a busy machine may take more than one second for this.
+        #expect(records.count < 100)
+    }
+
+    @Test("is nothing where nobody wants to know")
+    func silent() async throws {
+        var written = ""
+        let line = ProgressLine(.none, rewrites: true) { written += $0 }
+        line.stage("writing")
+        try await Task.sleep(for: .milliseconds(1050))
+        line.update(done: 1, total: 2)
+        line.finish()
+        #expect(written == "")
+    }
 }
