@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -21,14 +22,21 @@
 /// After so many failures in a row, who waits is turned away.
 #define FAILURE_LIMIT 2
 
+/// A server without a socket that ends sooner has failed, whatever it says; after so many failures in a row it is left
+/// alone.
+#define LASTING_S 10
+#define START_LIMIT 3
+
 static struct server {
+    bool has_socket;
     struct watch socket;
     struct sockaddr_un address;
     uint32_t user;
     char *line;  // what `arguments` point into
     char *arguments[ARGUMENT_LIMIT + 1];
     uint32_t program;  // while it runs; 0 is no program's number
-    int failures;      // in a row
+    time_t started;
+    int failures;  // in a row
 } servers[SERVER_LIMIT];
 
 static size_t server_count;
@@ -52,11 +60,15 @@ static bool parse(char *line, struct server *server)
     char *rest = line;
     char *path = strtok_r(rest, " \t", &rest);
     char *user = strtok_r(NULL, " \t", &rest);
-    if (path == NULL || user == NULL || path[0] != '/' || strlen(path) >= sizeof server->address.sun_path ||
-        !parse_user(user, &server->user))
+    if (path == NULL || user == NULL || !parse_user(user, &server->user))
         return false;
-    server->address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    strcpy(server->address.sun_path, path);
+    server->has_socket = strcmp(path, "-") != 0;
+    if (server->has_socket) {
+        if (path[0] != '/' || strlen(path) >= sizeof server->address.sun_path)
+            return false;
+        server->address = (struct sockaddr_un){.sun_family = AF_UNIX};
+        strcpy(server->address.sun_path, path);
+    }
     size_t count = 0;
     for (char *word; (word = strtok_r(NULL, " \t", &rest)) != NULL;) {
         if (count == ARGUMENT_LIMIT)
@@ -108,7 +120,8 @@ void activation_listen(void)
         size = 0; // each line is kept
         if (parse(server->line, server)) {
             server_count++;
-            listen_at(server);
+            if (server->has_socket)
+                listen_at(server);
         } else {
             free(server->line);
         }
@@ -116,16 +129,16 @@ void activation_listen(void)
     fclose(file);
 }
 
-void activation_ready(uint32_t number)
+/// Returns false if there are too many programs. One that cannot be started otherwise has ended.
+static bool start(struct server *server)
 {
-    if (number >= server_count || shutdown_begun())
-        return;
-    struct server *server = &servers[number];
     struct program *program = program_new();
     if (program == NULL)
-        return listen_at(server);
+        return false;
     program->flags = PodInitFlagDetached;
     program_set_command(program, server->arguments);
+    server->program = program->id;
+    server->started = time(NULL);
 
     size_t count = 0;
     while (environ[count] != NULL)
@@ -134,7 +147,7 @@ void activation_ready(uint32_t number)
     char **environment = calloc(count + 4, sizeof *environment);
     if (environment == NULL) {
         program_failed(program, PodInitStageFork, ENOMEM);
-        return listen_at(server);
+        return true;
     }
     // Our own HOME is not the server's.
     char **last = environment;
@@ -148,18 +161,43 @@ void activation_ready(uint32_t number)
         .user = "",
         .arguments = server->arguments,
         .environment = environment,
-        .passes_socket = true,
+        .passes_socket = server->has_socket,
         .socket = server->socket.fd,
     };
     uint32_t stage;
-    server->program = program->id;
     int error = spawn(program, &request, &stage);
     free(environment);
     if (error != 0)
         program_failed(program, stage, error);
-    else
+    else if (server->has_socket)
         // The server accepts.
         watch_want(&server->socket, 0);
+    return true;
+}
+
+void activation_start(void)
+{
+    for (struct server *server = servers; server < servers + server_count; server++)
+        if (!server->has_socket)
+            start(server);
+}
+
+void activation_ready(uint32_t number)
+{
+    if (number >= server_count || shutdown_begun())
+        return;
+    if (!start(&servers[number]))
+        listen_at(&servers[number]);
+}
+
+/// Starts it again, unless it seems that this would go on for ever.
+static void start_again(struct server *server)
+{
+    // The clock may have jumped, at a move, but then the server has lasted.
+    bool lasted = time(NULL) - server->started >= LASTING_S;
+    server->failures = lasted ? 0 : server->failures + 1;
+    if (server->failures < START_LIMIT && !shutdown_begun())
+        start(server);
 }
 
 void activation_ended(uint32_t program, bool failed)
@@ -168,6 +206,10 @@ void activation_ended(uint32_t program, bool failed)
         if (server->program != program)
             continue;
         server->program = 0;
+        if (!server->has_socket) {
+            start_again(server);
+            continue;
+        }
         server->failures = failed ? server->failures + 1 : 0;
         // Who connected at a server's end is the next one's, also when the server crashed. One that fails at once would
         // do so for ever.

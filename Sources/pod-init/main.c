@@ -186,6 +186,7 @@ int main(void)
         fprintf(stderr, "pod-init: %s: %s\n", failure, strerror(errno));
         return EXIT_OWN_FAILURE;
     }
+    activation_start();
 
     while (!shutdown_finished()) {
         struct watch_event events[64];

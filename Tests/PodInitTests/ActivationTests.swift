@@ -2,7 +2,7 @@ import Glibc
 import Pod
 import Testing
 
-/// Servers that start when somebody connects.
+/// Servers that start when somebody connects, or with the pod.
 @Suite(.timeLimit(.minutes(2))) struct ActivationTests {
     /// Serves one connection, with what it knows of itself, unless the condition holds (in Perl).
     private func server(failing condition: String = "0") -> String {
@@ -24,7 +24,7 @@ import Testing
         """
         mkdir /run/upper /run/work &&
         mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work overlay /etc && mkdir /etc/mediapod
-        cat > /etc/mediapod/sockets <<'END'
+        cat > /etc/mediapod/servers <<'END'
         \(lines)
         END
         \(more)
@@ -81,8 +81,43 @@ import Testing
         }
     }
 
+    /// Writes a line into /run/starts whenever it starts, and lasts until it is killed, or not at all.
+    private func startsWithThePod(_ end: String) -> String {
+        """
+        cat > /run/server <<'END'
+        #!/bin/sh
+        echo "$(id -u) $*" >> /run/starts
+        \(end)
+        END
+        chmod 755 /run/server; touch /run/starts; chmod 666 /run/starts
+        """
+    }
+
+    @Test func aServerWithoutASocketStartsWithThePodAndAgainWhenItEnds() throws {
+        let prepare = prepare("-\t1000 /run/server one", and: startsWithThePod("exec sleep 1000000"))
+        let pod = try TestPod(.init(prepare: prepare))
+        var client = try pod.connect()
+        func starts() throws -> [Substring] { try client.shell("cat /run/starts").output.split(separator: "\n") }
+        try waitFor("it has started") { try starts() == ["1000 one"] }
+        let running = try client.list().filter { $0.status == nil }
+        #expect(running.map(\.arguments) == [["/run/server", "one"]])
+        // Once in a row is no reason to leave it alone, however soon.
+        _ = try client.shell("pkill -KILL -x sleep")
+        try waitFor("it has started again") { try starts().count == 2 }
+    }
+
+    @Test func aServerWithoutASocketThatFailsAtOnceIsLeftAlone() throws {
+        let prepare = prepare("- 0 /run/server\n- 0 /no/such/program", and: startsWithThePod("exit 0"))
+        let pod = try TestPod(.init(prepare: prepare))
+        var client = try pod.connect()
+        try waitFor("it has failed") { try client.shell("wc -l < /run/starts").output == "3\n" }
+        // Long enough for a fourth.
+        #expect(try client.shell("sleep 1; wc -l < /run/starts").output == "3\n")
+        #expect(try client.list().allSatisfy { $0.status != nil })
+    }
+
     @Test func aFIFOInPlaceOfTheFileDoesNotHoldAnybodyUp() throws {
-        let fifo = "rm /etc/mediapod/sockets; mkfifo /etc/mediapod/sockets"
+        let fifo = "rm /etc/mediapod/servers; mkfifo /etc/mediapod/sockets"
         let pod = try TestPod(.init(prepare: prepare("", and: fifo)))
         var client = try pod.connect()
         #expect(try client.shell("echo here").output == "here\n")
