@@ -9,7 +9,8 @@ internal import SystemPackage
 /// `make bench-engine`: suspend and resume of several pods beside CRIU alone, by size and by number of processes.
 ///
 /// Each round starts the pod anew for either side, in turn. CRIU's side: a dump into memory, and the same bytes that the
-/// engine's stream had written to the same device and synced; those bytes read, and a restore out of memory.
+/// engine's stream had written to the same device and synced; those bytes read, and a restore out of memory. A live
+/// checkpoint's pod stands still for as long as it says; CRIU's for the whole of its dump.
 struct BenchEngine: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-engine", abstract: "Measure suspend and resume of pods of every size beside CRIU alone.")
@@ -44,6 +45,8 @@ struct BenchEngine: ParsableCommand {
 
     /// One suspend and one resume of ours.
     private struct Ours {
+        /// For how long a live checkpoint's pod stood still before it, ms; 0 when there was none.
+        var frozen = 0.0
         var suspend: SuspendTimes
         var resume: ResumeTimes
     }
@@ -64,7 +67,12 @@ struct BenchEngine: ParsableCommand {
         for round in 1...rounds {
             print("bench-engine: \(load.name), round \(round) of \(rounds)")
             // Ours goes first: the other needs to know how many bytes it wrote.
-            let mine = try with(load, on: host) { try self.move(on: host) }
+            let mine = try with(load, on: host) {
+                let frozen = try self.checkpoint(on: host)
+                var mine = try self.move(on: host)
+                mine.frozen = frozen
+                return mine
+            }
             bytes = mine.suspend.streamBytes
             ours.append(mine)
             bare.append(
@@ -79,6 +87,9 @@ struct BenchEngine: ParsableCommand {
                 "\(load.name): resume", unit: "ms", ours: ours.map(\.resume.total),
                 peer: bare.map { $0.criu.restore + $0.read }, peerName: "bare criu restore + device", goal: 1.15),
             BenchFigure(
+                "\(load.name): a live checkpoint, standing still", unit: "ms", ours: ours.map(\.frozen),
+                peer: bare.map(\.criu.dump), peerName: "bare criu dump", goal: 1),
+            BenchFigure(
                 "\(load.name): images to stream", unit: "ms", ours: ours.map(\.suspend.write),
                 peer: bare.map(\.archive), peerName: "tar | zstd, same level and threads", goal: 1.25),
             BenchFigure(
@@ -92,6 +103,11 @@ struct BenchEngine: ParsableCommand {
         defer { _ = try? host.run(["stop", Self.pod]) }
         try load.start(in: Self.pod, on: host)
         return try measure()
+    }
+
+    private func checkpoint(on host: LabHost) throws -> Double {
+        let taken = try host.must(["checkpoint", Self.pod, "--full", "--format", "json"])
+        return try JSONDecoder().decode(CheckpointTimes.self, from: Data(taken.output.utf8)).frozen
     }
 
     private func move(on host: LabHost, options: [String] = ["--full"]) throws -> Ours {
@@ -153,6 +169,13 @@ struct SuspendTimes: Decodable {
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
     }
+}
+
+/// What a live checkpoint says of itself.
+struct CheckpointTimes: Decodable {
+    var frozen: Double
+
+    enum CodingKeys: String, CodingKey { case frozen = "frozen_ms" }
 }
 
 /// What a resume says of itself.
