@@ -45,6 +45,9 @@ guest:
 	@install -D -m 644 -t $(GUEST)/etc/alsa/conf.d alsa-plugin/conf/*.conf
 	@install -D -m 644 -t $(GUEST)/usr/lib/xorg/modules/drivers build/display-driver/mediapod_drv.so
 	@install -D -m 644 -t $(GUEST)/usr/share/X11/xorg.conf.d display-driver/conf/*.conf
+	@for script in start session; do \
+		install -D -m 755 Sources/pod-desktop/$$script.sh $(GUEST)/usr/lib/mediapod/desktop/$$script || exit 1; done
+	@cp -R Sources/pod-desktop/home Sources/pod-desktop/xdg $(GUEST)/usr/lib/mediapod/desktop/
 
 # One test at a time: two cores, and what is judged is exactness. Testable imports would mean other compiler flags, and
 # every module compiled anew at each turn from build to test.

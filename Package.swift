@@ -96,6 +96,9 @@ let package = Package(
             name: "SoundLab",
             dependencies: ["LinuxSystem", "SoundControl", "SoundDSP", "CSampleRate", systemPackage],
             swiftSettings: strict),
+        // The same of X servers and pictures.
+        .target(
+            name: "DisplayLab", dependencies: ["LinuxSystem", "SoundLab", "CPNG", systemPackage], swiftSettings: strict),
 
         .executableTarget(
             name: "mediapod",
@@ -116,7 +119,8 @@ let package = Package(
         .target(
             name: "PodDisplay",
             dependencies: [
-                "CLI", "DisplayABI", "Viewer", "Session", "Pod", "DeviceStore", "LinuxSystem", systemPackage,
+                "CLI", "DisplayABI", "Viewer", "Session", "Pod", "DeviceStore", "SoundControl", "LinuxSystem",
+                systemPackage,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -169,8 +173,17 @@ let package = Package(
             exclude: ["Programs"], swiftSettings: strict),
         .testTarget(
             name: "ViewerTests",
-            dependencies: ["DisplayABI", "CPNG", "LinuxSystem", "SoundLab", "podview", "podvnc", systemPackage],
+            dependencies: [
+                "DisplayABI", "DisplayLab", "LinuxSystem", "SoundLab", "podview", "podvnc", systemPackage,
+            ],
             exclude: ["Programs"], swiftSettings: strict),
+        .testTarget(
+            name: "DesktopTests",
+            dependencies: [
+                "DisplayLab", "LinuxSystem", "SoundControl", "SoundLab", "mediapod", "podaudio", "podview",
+                systemPackage,
+            ],
+            swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),
         .testTarget(
             name: "SessionTests",

@@ -26,7 +26,7 @@ check_c() {
 # shellcheck disable=SC2317 # called by check
 check_shell() {
     local scripts
-    mapfile -t scripts < <(find scripts Tests testdata -name '*.sh')
+    mapfile -t scripts < <(find scripts Sources Tests testdata -name '*.sh')
     shellcheck .ci/run "${scripts[@]}"
 }
 

@@ -26,6 +26,11 @@ extension Device {
             remedy: there)
     }
 
+    /// What the programs of pods that have this base expect, `NAME=value`: the image's or the desktop's that it was made of.
+    public func environment(ofBase digest: String) throws -> [String] {
+        try pods().lazy.compactMap { try? $0.configuration() }.first { $0.base == digest }?.environment ?? []
+    }
+
     /// Removes the bases that no pod has, nor any session of one; gives their digests and bytes. Throws, and removes none,
     /// when it cannot be told what a pod has.
     public func pruneBases() throws -> [(digest: String, bytes: UInt64)] {

@@ -22,19 +22,23 @@ public struct BaseBuilder {
     let source: BaseSource
     let guest: GuestParts
     let hasPulse: Bool
+    let desktop: Desktop
     let progress: Progress
 
     /// Builds in the device's own `bases/`. Throws `Failure` ("cannot build the base of pod x: …").
     /// Nothing stays behind when it fails; what a killed one left is removed by the next.
     ///
-    /// - Parameter hasPulse: with a PulseAudio for programs that only speak to one; a tree must have it already.
+    /// - Parameters:
+    ///   - hasPulse: with a PulseAudio for programs that only speak to one; a tree must have it already.
+    ///   - desktop: with this desktop, which starts with the pod; a tree must have its programs already.
     public static func build(
-        _ source: BaseSource, on device: Device, pod name: String, hasPulse: Bool = false, progress: @escaping Progress
+        _ source: BaseSource, on device: Device, pod name: String, hasPulse: Bool = false, desktop: Desktop = .none,
+        progress: @escaping Progress
     ) throws -> Result {
         do {
             try source.validate()
             let builder = BaseBuilder(
-                device: device, source: source, guest: try GuestParts.locate(), hasPulse: hasPulse,
+                device: device, source: source, guest: try GuestParts.locate(), hasPulse: hasPulse, desktop: desktop,
                 progress: progress)
             return try builder.build()
         } catch let failure as Failure {
@@ -47,7 +51,7 @@ public struct BaseBuilder {
     private func build() throws -> Result {
         try Command.require(["mksquashfs", "tar"], to: "make a base")
         // Where that fails the device may still have room enough.
-        try? device.makeRoom(source.room) { _, _ in progress("making room on the device") }
+        try? device.makeRoom(source.room(with: desktop)) { _, _ in progress("making room on the device") }
         let staging = try device.baseStaging()
         let tree = staging.folder.appending("tree")
         var environment: [String] = []
@@ -55,7 +59,7 @@ public struct BaseBuilder {
         case .image(let image):
             environment = try image.unpack(into: tree, staging: staging, progress: progress)
         case .packages(let named, let suite):
-            let packages = named + (hasPulse ? PulseFiles.packages : [])
+            let packages = named + desktop.packages + (hasPulse ? PulseFiles.packages : [])
             try Debian(packages: packages, suite: suite).install(into: tree, staging: staging, progress: progress)
         case .tree(let origin):
             progress("copying the tree")
@@ -64,7 +68,16 @@ public struct BaseBuilder {
         progress("adding the parts of MediaPod")
         try lay(guest, over: tree, staging)
         try BaseTree(tree).complete()
-        if hasPulse { try PulseFiles.add(to: BaseTree(tree)) }
+        var servers = try desktop.server(in: BaseTree(tree))
+        if hasPulse {
+            try PulseFiles.add(to: BaseTree(tree))
+            servers.append(PulseFiles.activation)
+        }
+        if !servers.isEmpty {
+            let about = "# SOCKET USER PROGRAM ARGUMENTS: what pod-init starts when somebody connects, or (-) at once."
+            let lines = [about] + servers
+            try BaseTree(tree).put(lines.joined(separator: "\n") + "\n", at: "etc/mediapod/servers")
+        }
 
         progress("compressing")
         let image = staging.folder.appending("base.squashfs")

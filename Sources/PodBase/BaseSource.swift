@@ -30,11 +30,11 @@ public enum BaseSource: Sendable {
     }
 
     /// Bytes that the device needs, about, while a base of it is made: the tree, and what it is compressed to.
-    var room: UInt64 {
+    func room(with desktop: Desktop) -> UInt64 {
         let tree: UInt64 =
             switch self {
-            // A desktop's, without what nobody can guess.
-            case .packages: 700 << 20
+            // Without what nobody can guess.
+            case .packages: 700 << 20 + desktop.installedBytes
             case .tree(let path): (try? Files.treeBytes(path).allocated) ?? 0
             // Compressed there, and here once more as it is.
             case .image(let image): image.fileBytes * 4

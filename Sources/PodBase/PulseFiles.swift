@@ -17,11 +17,7 @@ struct PulseFiles {
 
     /// pod-init listens, and starts the daemon for whoever connects: libpulse does not start one for root. One daemon for
     /// all users of the pod, who share its sound in any case; it need not be root.
-    private static let activation = """
-        # SOCKET USER PROGRAM ARGUMENTS: pod-init starts the program when somebody connects, and passes it the socket.
-        \(socket) 1000 /\(daemon) --daemonize=no
-
-        """
+    static let activation = "\(socket) 1000 /\(daemon) --daemonize=no"
 
     /// What PulseAudio has written is to be heard also when it closes the PCM, to open it at another rate, or at its end:
     /// programs were told that their sound is over.
@@ -82,7 +78,6 @@ struct PulseFiles {
         guard try Files.kind(of: tree.root.appending(daemon)) == .file else {
             throw Failure("the tree", "it has no /\(daemon)", remedy: "install pulseaudio there, or leave out --pulse")
         }
-        try tree.put(activation, at: "etc/mediapod/sockets")
         try tree.put(alsa, at: "etc/alsa/conf.d/50-mediapod-pulse.conf")
         try tree.put(client, at: "etc/pulse/client.conf.d/50-mediapod.conf")
         try tree.put(server, at: "etc/pulse/daemon.conf.d/50-mediapod.conf")

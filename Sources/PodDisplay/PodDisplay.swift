@@ -43,7 +43,8 @@ public struct PodDisplay {
         } catch let error as Errno where error == .noSuchFileOrDirectory {
             throw Failure(
                 subject, "is not there: no X server runs in the pod",
-                remedy: "start one, where xserver-xorg-core is installed: mediapod exec \(name) --detach -- Xorg :0")
+                remedy: "start one, where xserver-xorg-core is installed: mediapod exec \(name) --detach -- Xorg :0; "
+                    + "or make a pod with --desktop")
         } catch let error as Errno where error == .permissionDenied || error == .notPermitted {
             throw Failure("open", subject, error, remedy: "run this as root: sudo podview")
         } catch let error as Errno {
@@ -53,8 +54,36 @@ public struct PodDisplay {
 
     /// For a viewer.
     public var source: DisplaySource {
-        DisplaySource(open: { try open() }, hasEnded: { state.initProcess?.isAlive != true })
+        let sound = PodSound(folder)
+        return DisplaySource(
+            open: { try open() }, hasEnded: { state.initProcess?.isAlive != true }, sound: { sound.look() })
     }
+
+    /// Waits while a desktop that starts with the pod is coming up; whether its display is there, `open` tells.
+    ///
+    /// - Parameter meanwhile: called some twenty times a second.
+    public func waitForDesktop(seconds: Int = 60, meanwhile: () -> Void) {
+        guard hasDesktop else { return }
+        _ = Wait.until(milliseconds: seconds * 1000) {
+            meanwhile()
+            return state.initProcess?.isAlive != true || (try? open()) != nil
+        }
+    }
+
+    /// Whether pod-init starts one. The file is the pod's, and may be anything.
+    private var hasDesktop: Bool {
+        guard let process = state.initProcess,
+            let file = try? PodRoot(initProcess: process, uidBase: state.uidBase).folder()
+                .open(Self.servers, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, links: .refused)
+        else { return false }
+        let lines = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+            count = (try? Files.read(file, into: UnsafeMutableRawBufferPointer(buffer))) ?? 0
+        }
+        return String(decoding: lines, as: UTF8.self).contains("/usr/lib/mediapod/desktop/")
+    }
+
+    /// What pod-init starts by itself.
+    private static let servers: FilePath = "etc/mediapod/servers"
 
     /// What suspends it: the engine that is installed beside us.
     public var suspend: Command {

@@ -11,11 +11,17 @@ public enum LabPods {
         case alsa
         /// With a PulseAudio, too.
         case pulse
+        /// Desktops.
+        case icewm, xfce
 
         /// What every test's programs come from.
         var options: [String] {
             let packages = ["--packages", "mpg123,alsa-utils"]
-            return self == .pulse ? packages + ["--pulse"] : packages
+            return switch self {
+            case .alsa: packages
+            case .pulse: packages + ["--pulse"]
+            case .icewm, .xfce: ["--desktop", rawValue]
+            }
         }
     }
 

@@ -26,6 +26,7 @@ public final class Viewer {
     private var hasEvents = true
     /// The line under the picture says something other than how things are when they are well.
     private var isTroubled = false
+    private var sound: String?
     private var bells: UInt32
     private var warps: UInt32
     var job: SuspendJob?
@@ -230,7 +231,11 @@ public final class Viewer {
             if let other = try? source.open(), other.identity != object.identity { try? use(other) }
         }
         let trouble = isSilent || object.isGone ? "\(options.name) does not answer; waiting for it" : problem ?? failure
-        if trouble != nil || isTroubled { say(trouble) }
+        let sound = options.hasBar ? source.sound() : nil
+        if trouble != nil || isTroubled || sound != self.sound {
+            self.sound = sound
+            say(trouble)
+        }
         isTroubled = trouble != nil
     }
 
@@ -298,7 +303,7 @@ public final class Viewer {
             buttons = StatusBar.Button.allCases
         }
         let size = canvas.screenSize.map { "\($0.width)x\($0.height)" } ?? ""
-        window.bar?.say(text ?? "\(options.name)  \(size)", buttons: buttons)
+        window.bar?.say(text ?? "\(options.name)  \(size)\(sound.map { "  \($0)" } ?? "")", buttons: buttons)
     }
 
     func farewell(_ end: ViewerEnd, _ text: String, seconds: UInt64) {

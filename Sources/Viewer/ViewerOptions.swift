@@ -21,9 +21,15 @@ public struct DisplaySource {
     public var open: () throws -> DisplayObject
     /// Whether the pod itself is no longer there.
     public var hasEnded: () -> Bool
+    /// How its sound is, in a few words for the line under the picture; `nil` while not known. Called several times a second,
+    /// and must not wait.
+    public var sound: () -> String?
 
-    public init(open: @escaping () throws -> DisplayObject, hasEnded: @escaping () -> Bool) {
-        (self.open, self.hasEnded) = (open, hasEnded)
+    public init(
+        open: @escaping () throws -> DisplayObject, hasEnded: @escaping () -> Bool,
+        sound: @escaping () -> String? = { nil }
+    ) {
+        (self.open, self.hasEnded, self.sound) = (open, hasEnded, sound)
     }
 }
 

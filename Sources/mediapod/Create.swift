@@ -1,8 +1,8 @@
-internal import ArgumentParser
+public import ArgumentParser
 internal import CLI
 internal import DeviceStore
 internal import LinuxSystem
-internal import PodBase
+public import PodBase
 internal import SystemPackage
 
 struct Create: ParsableCommand {
@@ -45,6 +45,14 @@ struct Create: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
+            The desktop that starts with the pod, with a PulseAudio: xfce, icewm (the small one) or none. It comes from \
+            Debian, beside --packages; with --rootfs or --oci the tree must have it.
+            """))
+    var desktop: Desktop = .none
+
+    @Option(
+        help: ArgumentHelp(
+            """
             What the pod's C library may use of a CPU (\(ProcessorLevel.allCases.map(\.rawValue).joined(separator: ", "))), \
             so that the session can go to older ones. Programs that look at the CPU themselves are not bound by it.
             """, valueName: "level"))
@@ -55,6 +63,7 @@ struct Create: ParsableCommand {
     var keep: Int?
 
     @OptionGroup var deviceOptions: DeviceOptions
+    @OptionGroup var progressOptions: ProgressOptions
 
     func validate() throws {
         try KeepOption.validate(keep)
@@ -64,8 +73,8 @@ struct Create: ParsableCommand {
         if let oci, OCIImage(oci) == nil {
             throw ValidationError("--oci wants docker-archive:FILE, oci:FOLDER or oci-archive:FILE, not \(oci)")
         }
-        if pulse, base != nil {
-            throw ValidationError("A base has PulseAudio or has it not: --pulse goes with --packages or --rootfs.")
+        if pulse || desktop != .none, base != nil {
+            throw ValidationError("A base is as it is: --pulse and --desktop go with --packages, --rootfs or --oci.")
         }
     }
 
@@ -73,7 +82,7 @@ struct Create: ParsableCommand {
         let device = try deviceOptions.open()
         // Before minutes of work: what would be refused after them.
         try device.requireFree(podName: name)
-        let (digest, environment) = try base.map { (try device.base(named: $0), []) } ?? build(on: device)
+        let (digest, environment) = try base.map { try old($0, on: device) } ?? build(on: device)
         let pod = try device.createPod(
             PodConfiguration(
                 name: name, base: digest, environment: environment, network: network.network ?? .user,
@@ -81,12 +90,19 @@ struct Create: ParsableCommand {
         print("pod \(pod.name) created on \(device.place)")
     }
 
+    private func old(_ name: String, on device: Device) throws -> (digest: String, environment: [String]) {
+        let digest = try device.base(named: name)
+        return (digest, try device.environment(ofBase: digest))
+    }
+
     private func build(on device: Device) throws -> (digest: String, environment: [String]) {
-        let line = ProgressLine()
+        let line = ProgressLine(progressOptions.progress)
         let source =
             rootfs.map { BaseSource.tree(FilePath($0)) } ?? oci.flatMap { OCIImage($0) }.map { .image($0) }
             ?? .packages(packages?.split(separator: ",").map { String($0) } ?? [], suite: suite)
-        let base = try BaseBuilder.build(source, on: device, pod: name, hasPulse: pulse) { stage in
+        let base = try BaseBuilder.build(
+            source, on: device, pod: name, hasPulse: pulse || desktop != .none, desktop: desktop
+        ) { stage in
             if let stage { line.stage("building the base: \(stage)") } else { line.tick() }
         }
         line.finish()
@@ -94,6 +110,8 @@ struct Create: ParsableCommand {
         print(
             "base \(base.digest.prefix(12)) \(outcome), \(byteText(base.bytes))"
         )
-        return (base.digest, base.environment)
+        return (base.digest, base.environment + desktop.environment)
     }
 }
+
+extension Desktop: ExpressibleByArgument {}

@@ -63,6 +63,10 @@ struct AttachCommand: ParsableCommand {
         if let suspendProgram, !keepRunning { options.suspend = Command(suspendProgram, []) }
         let source: DisplaySource
         if let pod {
+            let line = ProgressLine()
+            line.stage("waiting for the pod's desktop")
+            pod.waitForDesktop { line.tick() }
+            line.finish()
             source = pod.source
         } else {
             let path = FilePath(object ?? "")

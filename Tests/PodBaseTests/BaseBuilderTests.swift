@@ -153,7 +153,7 @@ final class BaseBuilderTests {
             #expect(try Files.list(out.pushing("etc/alsa/conf.d")) == ["50-mediapod-pulse.conf"])
             #expect(try Files.list(out.pushing("etc/pulse")) == ["client.conf.d", "daemon.conf.d", "mediapod.pa"])
             #expect(
-                try text(out.pushing("etc/mediapod/sockets")).hasSuffix(
+                try text(out.pushing("etc/mediapod/servers")).hasSuffix(
                     "\n/run/pulse/native 1000 /usr/bin/pulseaudio --daemonize=no\n"))
         }
     }
@@ -175,6 +175,32 @@ final class BaseBuilderTests {
                 try Files.remove(place)
             }
             #expect(try Files.list(host) == ["99-pulse.conf"])
+        }
+    }
+
+    @Test("with a desktop starts it with the pod, and a PulseAudio when somebody plays", arguments: ["icewm", "xfce"])
+    func desktop(name: String) throws {
+        try withTree { device, tree, out in
+            let desktop = try #require(Desktop(rawValue: name))
+            func build() throws -> BaseBuilder.Result {
+                try BaseBuilder.build(.tree(tree), on: device, pod: "x", hasPulse: true, desktop: desktop) { _ in }
+            }
+            #expect(
+                message { _ = try build() }
+                    == "cannot build the base of pod x: the tree: it has no /usr/bin/Xorg, which --desktop \(name) needs; "
+                    + "install it there, or leave out --desktop")
+            for program in ["Xorg", "xinit", "xset", "dbus-daemon", "setpriv", "pulseaudio"] {
+                try Files.replace(tree.pushing("usr/bin").appending(program), with: [1])
+            }
+            let session = desktop == .icewm ? "icewm-session" : "xfce4-session"
+            #expect(message { _ = try build() }.contains("it has no /usr/bin/\(session), which"))
+            try Files.replace(tree.pushing("usr/bin").appending(session), with: [1])
+            try unpack(device, try build().digest, to: out)
+            #expect(
+                try text(out.pushing("etc/mediapod/servers")).split(separator: "\n").dropFirst() == [
+                    "- 0 /usr/lib/mediapod/desktop/start \(name)",
+                    "/run/pulse/native 1000 /usr/bin/pulseaudio --daemonize=no",
+                ])
         }
     }
 

@@ -1,3 +1,4 @@
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -8,8 +9,8 @@ extension ViewerTests {
     @Suite struct ClipboardTests {
         /// A pod with its clipboard program, a host, and a viewer between them.
         private final class Stage {
-            let pod: TestServer
-            let host: TestServer
+            let pod: XServer
+            let host: XServer
             let viewer: ViewerProcess
             private let clipboard: ChildProcess
             private var owners: [ChildProcess] = []
@@ -17,8 +18,8 @@ extension ViewerTests {
 
             init(_ options: [String] = []) throws {
                 folder = try LabFolder("mediapod-clipboard")
-                pod = try TestServer(.driver, width: 320, height: 240)
-                host = try TestServer(.xvfb, width: 640, height: 480)
+                pod = try XServer(.driver, width: 320, height: 240)
+                host = try XServer(.xvfb, width: 640, height: 480)
                 clipboard = try start(
                     [LabBroker.repository.appending("build/pod-clipboard").string, pod.object.string],
                     environment: pod.environment, output: folder.appending("out"), error: folder.appending("err"))
@@ -29,7 +30,7 @@ extension ViewerTests {
             deinit { for owner in owners { owner.kill() } }
 
             /// Copies, as a program would: it owns the selection until it is killed or loses it.
-            func copy(_ bytes: [UInt8], on server: TestServer, selection: String = "clipboard", target: String? = nil)
+            func copy(_ bytes: [UInt8], on server: XServer, selection: String = "clipboard", target: String? = nil)
                 throws
             {
                 let file = folder.appending("copied")
@@ -44,7 +45,7 @@ extension ViewerTests {
 
             /// What is pasted, as soon as it is this.
             func expect(
-                _ bytes: [UInt8], on server: TestServer, selection: String = "clipboard", target: String = "UTF8_STRING"
+                _ bytes: [UInt8], on server: XServer, selection: String = "clipboard", target: String = "UTF8_STRING"
             ) throws {
                 var got: [UInt8] = []
                 do {

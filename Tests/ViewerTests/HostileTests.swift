@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -8,21 +9,21 @@ import Testing
 extension ViewerTests {
     @Suite struct HostileTests {
         /// A copy of a server's object without the server: what it says is ours to say.
-        private static func orphan(_ pod: TestServer, in folder: LabFolder) throws -> FilePath {
+        private static func orphan(_ pod: XServer, in folder: LabFolder) throws -> FilePath {
             let path = FilePath("/dev/shm/\(folder.path.lastComponent?.string ?? "orphan")")
             _ = try Pipeline.output(of: Command("cp", ["--sparse=always", pod.object.string, path.string]))
             return path
         }
 
         /// With XVideo, too: the host is another server with our driver.
-        @Test(arguments: [TestServer.Kind.xvfb, .driver]) func nonsenseInTheMemoryIsHarmless(_ kind: TestServer.Kind)
+        @Test(arguments: [XServer.Kind.xvfb, .driver]) func nonsenseInTheMemoryIsHarmless(_ kind: XServer.Kind)
             throws
         {
-            let host = try TestServer(kind, width: 1280, height: 1024)
+            let host = try XServer(kind, width: 1280, height: 1024)
             let folder = try LabFolder("mediapod-hostile")
             let object: FilePath
             do {
-                let pod = try TestServer(.driver, width: 640, height: 480)
+                let pod = try XServer(.driver, width: 640, height: 480)
                 try Probe(on: pod).paint(1)
                 object = try Self.orphan(pod, in: folder)
             }
@@ -43,8 +44,8 @@ extension ViewerTests {
         }
 
         @Test func aMemoryThatIsCutIsHarmless() throws {
-            let host = try TestServer(.xvfb, width: 1280, height: 1024)
-            let pod = try TestServer(.driver, width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 1280, height: 1024)
+            let pod = try XServer(.driver, width: 640, height: 480)
             let probe = try Probe(on: pod)
             try probe.paint(1)
             let folder = try LabFolder("mediapod-cut")
@@ -68,8 +69,8 @@ extension ViewerTests {
 
         @Test func errorsAreOneLine() throws {
             let folder = try LabFolder("mediapod-errors")
-            let host = try TestServer(.xvfb, width: 640, height: 480)
-            let pod = try TestServer(.driver, width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 640, height: 480)
+            let pod = try XServer(.driver, width: 640, height: 480)
             func message(_ object: FilePath, _ environment: [String]) throws -> String {
                 let viewer = try ViewerProcess(object, on: host, environment: environment)
                 #expect(viewer.process.wait() == .exited(1))
@@ -94,12 +95,12 @@ extension ViewerTests {
         }
 
         @Test func aHostsServerThatDiesEndsTheViewerOnly() throws {
-            let pod = try TestServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver, width: 640, height: 480)
             let probe = try Probe(on: pod)
             try probe.paint(1)
             let before = try pod.picture()
             for signal in [SIGKILL, SIGTERM] {
-                let host = try TestServer(.xvfb, width: 800, height: 600)
+                let host = try XServer(.xvfb, width: 800, height: 600)
                 let viewer = try ViewerProcess(pod.object, on: host)
                 try viewer.waitUntilShown { before }
                 host.process.send(signal)

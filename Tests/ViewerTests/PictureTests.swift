@@ -1,3 +1,4 @@
+import DisplayLab
 import LinuxSystem
 import SoundLab
 import SystemPackage
@@ -6,8 +7,8 @@ import Testing
 extension ViewerTests {
     @Suite struct PictureTests {
         @Test func theHostShowsThePodsPixels() throws {
-            let pod = try TestServer(.driver, width: 640, height: 480)
-            let host = try TestServer(.xvfb, width: 1280, height: 1024)
+            let pod = try XServer(.driver, width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 1280, height: 1024)
             let probe = try Probe(on: pod)
             try probe.paint(1)
             let viewer = try ViewerProcess(pod.object, on: host)
@@ -22,8 +23,8 @@ extension ViewerTests {
         }
 
         @Test(arguments: [2, 3]) func wholeFactorsKeepEveryPixelASquare(factor: Int) throws {
-            let pod = try TestServer(.driver, width: 320, height: 240)
-            let host = try TestServer(.xvfb, width: 1280, height: 1024)
+            let pod = try XServer(.driver, width: 320, height: 240)
+            let host = try XServer(.xvfb, width: 1280, height: 1024)
             let probe = try Probe(on: pod)
             let viewer = try ViewerProcess(pod.object, on: host, ["--no-bar", "--scaling", "integer"])
             let window = try viewer.windows().whole
@@ -44,8 +45,8 @@ extension ViewerTests {
         }
 
         @Test func smoothScalingKeepsProportionsAndColours() throws {
-            let pod = try TestServer(.driver, width: 400, height: 300)
-            let host = try TestServer(.xvfb, width: 1280, height: 1024)
+            let pod = try XServer(.driver, width: 400, height: 300)
+            let host = try XServer(.xvfb, width: 1280, height: 1024)
             let probe = try Probe(on: pod)
             try probe.say("rect 0 0 400 300 3366cc")
             try probe.expect("painted")
@@ -71,8 +72,8 @@ extension ViewerTests {
         }
 
         @Test func thePodsScreenFollowsTheWindow() throws {
-            let pod = try TestServer(.driver, width: 640, height: 480)
-            let host = try TestServer(.xvfb, width: 1280, height: 1024)
+            let pod = try XServer(.driver, width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 1280, height: 1024)
             let viewer = try ViewerProcess(pod.object, on: host)
             let window = try viewer.windows().whole
             for (width, height) in [(801, 603), (333, 777), (1280, 1024)] {
@@ -88,8 +89,8 @@ extension ViewerTests {
         }
 
         @Test func nothingIsCopiedButWhatChanged() throws {
-            let pod = try TestServer(.driver, width: 640, height: 480)
-            let host = try TestServer(.xvfb, width: 800, height: 600)
+            let pod = try XServer(.driver, width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 800, height: 600)
             let probe = try Probe(on: pod)
             try probe.paint(1)
             let viewer = try ViewerProcess(pod.object, on: host)
@@ -109,9 +110,9 @@ extension ViewerTests {
         }
 
         @Test func severalViewersShowOnePod() throws {
-            let pod = try TestServer(.driver, width: 500, height: 400)
-            let host = try TestServer(.xvfb, width: 1280, height: 1024)
-            let other = try TestServer(.xvfb, width: 1280, height: 1024)
+            let pod = try XServer(.driver, width: 500, height: 400)
+            let host = try XServer(.xvfb, width: 1280, height: 1024)
+            let other = try XServer(.xvfb, width: 1280, height: 1024)
             let probe = try Probe(on: pod)
             let viewers = [try ViewerProcess(pod.object, on: host), try ViewerProcess(pod.object, on: other)]
             for seed in 1...3 {
@@ -121,7 +122,7 @@ extension ViewerTests {
         }
 
         @Test func aScreenshotIsTheFrameBuffer() throws {
-            let pod = try TestServer(.driver, width: 517, height: 389)
+            let pod = try XServer(.driver, width: 517, height: 389)
             let probe = try Probe(on: pod)
             let folder = try LabFolder("mediapod-screenshot")
             let file = folder.appending("screen.png")
@@ -138,8 +139,8 @@ extension ViewerTests {
         }
 
         @Test func aKilledViewerLeavesNothingAndTheNextShowsTheSame() throws {
-            let pod = try TestServer(.driver, width: 640, height: 480)
-            let host = try TestServer(.xvfb, width: 800, height: 600)
+            let pod = try XServer(.driver, width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 800, height: 600)
             let probe = try Probe(on: pod)
             try probe.paint(1)
             let wanted = try pod.picture()
@@ -163,7 +164,7 @@ extension ViewerTests {
             #expect(try ObjectMemory(pod.object).owners == 0)
         }
 
-        private static func descriptors(_ server: TestServer) throws -> Int {
+        private static func descriptors(_ server: XServer) throws -> Int {
             try Files.list(FilePath("/proc/\(server.process.pid)/fd")).count
         }
 

@@ -1,3 +1,4 @@
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -6,7 +7,7 @@ import Testing
 
 extension ViewerTests {
     @Suite struct VNCTests {
-        private static func serve(_ pod: TestServer, _ folder: LabFolder) throws -> (process: ChildProcess, port: Int) {
+        private static func serve(_ pod: XServer, _ folder: LabFolder) throws -> (process: ChildProcess, port: Int) {
             let password = folder.appending("password")
             try Files.write(password, Array("secret-1\n".utf8), permissions: .ownerReadWrite)
             let port = Int.random(in: 20000..<30000)
@@ -30,7 +31,7 @@ extension ViewerTests {
         }
 
         @Test func aVNCClientSeesThePixelsAndIsHeard() throws {
-            let pod = try TestServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver, width: 640, height: 480)
             let probe = try Probe(on: pod)
             let folder = try LabFolder("mediapod-vnc")
             let (server, port) = try Self.serve(pod, folder)
@@ -65,7 +66,7 @@ extension ViewerTests {
         }
 
         @Test func aWrongPasswordIsRefused() throws {
-            let pod = try TestServer(.driver, width: 320, height: 240)
+            let pod = try XServer(.driver, width: 320, height: 240)
             let folder = try LabFolder("mediapod-vnc")
             let (server, port) = try Self.serve(pod, folder)
             let client = try Lines([program("vnc"), "\(port)", "secret-2"], on: pod)

@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -8,7 +9,7 @@ import Testing
 extension ViewerTests {
     @Suite struct VideoTests {
         /// What a screenshot shows has the video drawn into it, by the driver's own arithmetic.
-        private static func flat(_ server: TestServer) throws -> Picture {
+        private static func flat(_ server: XServer) throws -> Picture {
             let folder = try LabFolder("mediapod-video")
             let file = folder.appending("screen.png")
             _ = try Pipeline.output(
@@ -20,8 +21,8 @@ extension ViewerTests {
         @Test(arguments: ["I420", "YV12", "NV12", "YUY2"]) func framesReachTheHostsXVideoUnchanged(format: String)
             throws
         {
-            let pod = try TestServer(.driver, width: 640, height: 480)
-            let host = try TestServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver, width: 640, height: 480)
+            let host = try XServer(.driver, width: 640, height: 480)
             let video = try Lines([program("video"), format, "322", "242", "40", "30", "420", "300"], on: pod)
             #expect(video.line() == "ready")
             let viewer = try ViewerProcess(pod.object, on: host)
@@ -45,8 +46,8 @@ extension ViewerTests {
         }
 
         @Test func aHostWithoutXVideoShowsItToo() throws {
-            let pod = try TestServer(.driver, width: 640, height: 480)
-            let host = try TestServer(.xvfb, width: 640, height: 480)
+            let pod = try XServer(.driver, width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 640, height: 480)
             let video = try Lines([program("video"), "I420", "320", "240", "40", "30", "400", "300"], on: pod)
             #expect(video.line() == "ready")
             let viewer = try ViewerProcess(pod.object, on: host)
@@ -65,7 +66,7 @@ final class Lines {
     private let input: OwnedDescriptor
     private let output: OwnedDescriptor
 
-    init(_ command: [String], on server: TestServer) throws {
+    init(_ command: [String], on server: XServer) throws {
         let toProgram = try PipeEnds()
         let fromProgram = try PipeEnds()
         process = try ChildProcess(

@@ -1,15 +1,15 @@
-import CPNG
-import LinuxSystem
-import SystemPackage
+internal import CPNG
+internal import LinuxSystem
+public import SystemPackage
 
 /// Pixels, 0x00RRGGBB.
-struct Picture: Equatable {
-    var width: Int
-    var height: Int
-    var pixels: [UInt32]
+public struct Picture: Equatable, Sendable {
+    public var width: Int
+    public var height: Int
+    public var pixels: [UInt32]
 
     /// What `xwd` writes of a window of 32 bits a pixel.
-    init(xwd bytes: [UInt8]) throws {
+    public init(xwd bytes: [UInt8]) throws {
         func word(_ n: Int) -> Int { bytes[4 * n..<4 * n + 4].reduce(0) { $0 << 8 | Int($1) } }
         guard bytes.count > 100, word(11) == 32 else { throw Failure("xwd", "wrote no picture of 32 bits a pixel") }
         let start = word(0) + word(19) * 12
@@ -26,7 +26,7 @@ struct Picture: Equatable {
         }
     }
 
-    init(png path: FilePath) throws {
+    public init(png path: FilePath) throws {
         var image = png_image()
         image.version = UInt32(PNG_IMAGE_VERSION)
         guard png_image_begin_read_from_file(&image, path.string) != 0 else { throw Failure("\(path)", "is no PNG") }
@@ -40,28 +40,28 @@ struct Picture: Equatable {
         }
     }
 
-    subscript(x: Int, y: Int) -> UInt32 { pixels[y * width + x] }
+    public subscript(x: Int, y: Int) -> UInt32 { pixels[y * width + x] }
 
-    init(width: Int, height: Int, pixels: [UInt32]) {
+    public init(width: Int, height: Int, pixels: [UInt32]) {
         (self.width, self.height, self.pixels) = (width, height, pixels)
     }
 
     /// Every pixel as a square of `factor`.
-    func enlarged(by factor: Int) -> Picture {
+    public func enlarged(by factor: Int) -> Picture {
         var larger: [UInt32] = []
         larger.reserveCapacity(pixels.count * factor * factor)
         for y in 0..<height * factor { for x in 0..<width * factor { larger.append(self[x / factor, y / factor]) } }
         return Picture(width: width * factor, height: height * factor, pixels: larger)
     }
 
-    func cropped(x: Int, y: Int, width: Int, height: Int) -> Picture {
+    public func cropped(x: Int, y: Int, width: Int, height: Int) -> Picture {
         var part: [UInt32] = []
         for line in y..<y + height { part += pixels[line * self.width + x..<line * self.width + x + width] }
         return Picture(width: width, height: height, pixels: part)
     }
 
     /// Pixels that differ; all of them when the sizes do.
-    func differences(from other: Picture) -> Int {
+    public func differences(from other: Picture) -> Int {
         guard width == other.width, height == other.height else { return max(pixels.count, other.pixels.count) }
         return zip(pixels, other.pixels).count { $0 != $1 }
     }

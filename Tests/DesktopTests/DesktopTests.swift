@@ -1,0 +1,152 @@
+import DisplayLab
+import Glibc
+import LinuxSystem
+import SoundLab
+import SystemPackage
+import Testing
+
+/// Pods with a desktop, made as a person makes them, of Debian's packages.
+@Suite(.serialized, .timeLimit(.minutes(15))) struct DesktopTests {
+    /// What is opened on each desktop: the shell lines, and the names of processes that are to be there.
+    private struct Programs {
+        var kind: LabPods.Kind
+        var session: String
+        var terminal: String
+        var browser: String
+        var office: String
+        var fileManager: String
+        var names: [String]
+
+        static let all = [
+            Programs(
+                kind: .icewm, session: "icewm", terminal: "xterm", browser: "netsurf-gtk file:///home/user/page.html",
+                office: "abiword text.html", fileManager: "pcmanfm /home/user",
+                names: ["icewm", "Xorg", "xterm", "netsurf-gtk", "abiword", "pcmanfm", "pod-clipboard"]),
+            Programs(
+                kind: .xfce, session: "xfwm4", terminal: "xfce4-terminal --disable-server",
+                browser: "firefox-esr file:///home/user/page.html", office: "soffice --writer --norestore text.html",
+                fileManager: "thunar /home/user",
+                names: [
+                    "xfce4-session", "xfwm4", "xfce4-panel", "Xorg", "xfce4-terminal", "firefox-esr", "soffice.bin",
+                    "Thunar", "pod-clipboard",
+                ]),
+        ]
+    }
+
+    @Test(arguments: ["icewm", "xfce"])
+    func theWholeDesktopMovesToAHostWithAnotherScreen(name: String) throws {
+        let programs = try #require(Programs.all.first { $0.kind.rawValue == name })
+        let stage = try DesktopStage(programs.kind)
+        let (a, b) = (stage.a, stage.b)
+        try a.must(["run", DesktopStage.pod, "--detach", "--sound", a.sound])
+        let viewer = try stage.view(on: a)
+        _ = try viewer.windows()
+        try waitUntil("the desktop is up", seconds: 60) {
+            try !stage.processes(programs.session, on: a).isEmpty && stage.screenshot(on: a).width == 1280
+        }
+
+        // A person's programs.
+        try stage.output(of: "echo '<h1>A page</h1><p>with a text' | tee page.html > text.html", on: a)
+        for line in [programs.fileManager, programs.browser, programs.office] { try stage.begin(line, on: a) }
+        try waitUntil("its programs are up", seconds: 120) {
+            try programs.names.allSatisfy { try $0 == terminalName(programs) || !stage.processes($0, on: a).isEmpty }
+        }
+        // A window that comes late takes the keyboard from the one before it.
+        try stage.waitUntilCalm(on: a)
+        try stage.begin(programs.terminal, on: a)
+        try waitUntil("the terminal is up", seconds: 60) {
+            try !stage.processes(terminalName(programs), on: a).isEmpty
+        }
+        try stage.waitUntilCalm(on: a)
+        try type("NONCE=$(cat /proc/sys/kernel/random/uuid); echo $NONCE > first", until: "first", stage, on: a, viewer)
+        let before = try programs.names.map { try stage.processes($0, on: a) }
+
+        try stage.keepScreenshot(on: a, as: name)
+
+        // All but the server stands still: the picture can only change by the move.
+        try stage.output(of: Self.stand("STOP"), on: a)
+        let picture = try stage.screenshot(on: a)
+        #expect(Set(picture.pixels).count > 100)
+        try stage.suspend(on: a)
+        try stage.resume(on: b)
+        let moved = try stage.screenshot(on: b)
+        #expect(moved == picture, "\(moved.differences(from: picture)) pixels of \(picture.pixels.count) differ")
+        try stage.output(of: Self.stand("CONT"), on: b)
+        #expect(try programs.names.map { try stage.processes($0, on: b) } == before)
+
+        // It takes the size of the new screen, and what was in memory only is there.
+        let other = try stage.view(on: b)
+        _ = try other.windows()
+        try waitUntil("the desktop fills the other screen", seconds: 60) {
+            let screen = try stage.screenshot(on: b)
+            return screen.width == 1920 && screen.height == 1080
+        }
+        try type("echo $NONCE > second", until: "second", stage, on: b, other)
+        let nonces = try stage.output(of: "cat first second", on: b).split(separator: "\n")
+        #expect(nonces.count == 2 && nonces[0] == nonces[1], "\(nonces)")
+        #expect(viewer.process.wait(milliseconds: 20_000), "the viewer of the host that it left ends")
+        #expect(other.end() == .exited(0))
+    }
+
+    private func terminalName(_ programs: Programs) -> String { String(programs.terminal.prefix { $0 != " " }) }
+
+    /// Of every process of the user's but the X server, `sh` itself and what waits for it.
+    private static func stand(_ signal: String) -> String {
+        """
+        for p in /proc/[0-9]*; do
+            read -r comm < $p/comm && [ "$comm" != Xorg ] && [ ${p#/proc/} != $$ ] && [ -O $p/comm ] && kill -\(signal) ${p#/proc/}
+        done 2>/dev/null; true
+        """
+    }
+
+    /// Types a line on the host's keyboard until what it does has been done.
+    private func type(
+        _ line: String, until file: String, _ stage: DesktopStage, on host: LabHost, _ viewer: ViewerProcess
+    ) throws {
+        // There is no window manager on the host that would give it the keyboard.
+        let (screen, window) = (viewer.host, try viewer.windows().whole)
+        try screen.run(["xdotool", "windowfocus", "--sync", window])
+        try waitUntil("what was typed is done", seconds: 60) {
+            // The terminal was opened last, and has the focus as soon as it is there.
+            try screen.run(["xdotool", "type", "--delay", "20", line + "\n"])
+            return Wait.until(milliseconds: 3000) {
+                (try? stage.output(of: "test -s \(file) && echo there", on: host)) == "there\n"
+            }
+        }
+    }
+
+    @Test func aFilmGoesOnWithItsSoundOnTheOtherHost() throws {
+        let stage = try DesktopStage(.icewm)
+        let (a, b) = (stage.a, stage.b)
+        let film = try Film(seconds: 60, in: stage.folder.path)
+        try a.must(["run", DesktopStage.pod, "--detach", "--sound", a.sound])
+        try a.must(["cp", film.file.string, "\(DesktopStage.pod):/tmp/film.mkv"])
+        let viewer = try stage.view(on: a)
+        _ = try viewer.windows()
+        try stage.begin(
+            "exec mpv --ao=alsa --fullscreen --no-osc --osd-level=0 --really-quiet /tmp/film.mkv", on: a)
+        // All of the screen; on the larger one IceWM leaves such a window its size.
+        let size = (width: 1280, height: 800)
+        try a.waitUntilPlayed(5 * 44100, pod: DesktopStage.pod)
+        let seenThere = try Sightings(of: 25, on: stage.screenA, size: size)
+        try stage.suspend(on: a)
+        let heardThere = try a.recorder.finish()
+        try stage.resume(on: b)
+        let other = try stage.view(on: b)
+        _ = try other.windows()
+        try b.recorder.waitUntilHeard(3 * 44100)
+        let seenHere = try Sightings(of: 25, on: stage.screenB, size: size)
+        try b.must(["stop", "--time", "0", DesktopStage.pod])
+        let heardHere = try b.recorder.finish()
+
+        let there = try seenThere.lateness(in: heardThere, of: a.recorder, film)
+        let here = try seenHere.lateness(in: heardHere, of: b.recorder, film)
+        #expect(abs(here - there) < 1 / Film.rate, "pictures were \(there) s late, and are \(here) s late")
+        // As far as it was played, which ends in the middle of what was heard there.
+        let heard = FrameComparison.trimmed(heardThere) + FrameComparison.trimmed(heardHere)
+        let comparison = FrameComparison(
+            reference: Array(film.sound.prefix(heard.count)), recording: Array(heard))
+        #expect(comparison.isExact, "\(comparison)")
+        withExtendedLifetime((viewer, other)) {}
+    }
+}
