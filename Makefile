@@ -19,6 +19,7 @@ help:
 	@echo 'sudo make bench-move  suspend and resume beside bare CRIU'
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside alsa-plugins'"'"' and PipeWire'"'"'s PCMs'
 	@echo 'sudo make bench-engine suspend and resume of pods of every size, beside CRIU alone'
+	@echo 'sudo make bench-display a pod'"'"'s screen beside TigerVNC, xpra and a bare X server'
 	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
 	@echo 'make readme-programs  put what the tests measured of programs into the README'
@@ -75,6 +76,9 @@ bench-sound: setup build
 
 bench-engine: setup build
 	$(BIN)/mediapod-lab bench-engine
+
+bench-display: setup build
+	$(BIN)/mediapod-lab bench-display
 
 # What the last run of the tests measured.
 readme-programs:

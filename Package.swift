@@ -137,10 +137,15 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What its benchmark of the display shows and looks for.
+        .executableTarget(
+            name: "display-load", dependencies: ["DisplayABI"], cSettings: strictC,
+            linkerSettings: ["X11", "Xext", "Xtst", "Xv"].map { .linkedLibrary($0) }),
         .executableTarget(
             name: "mediapod-lab",
             dependencies: [
-                "CALSA", "CLI", "DeviceStore", "LinuxSystem", "Pod", "Session", "SoundControl", "SoundDSP", "SoundLab",
+                "CALSA", "CLI", "DeviceStore", "DisplayLab", "LinuxSystem", "Pod", "Session", "SoundControl",
+                "SoundDSP", "SoundLab",
                 argumentParser,
                 systemPackage,
             ],

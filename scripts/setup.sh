@@ -33,6 +33,8 @@ packages=(
     # X servers that stand for hosts' and pods', and programs that look at them and type
     xvfb xserver-xorg-core x11-apps x11-utils x11-xkb-utils x11-xserver-utils xdotool xclip mesa-utils util-linux
     libxcomposite-dev libxi-dev libxcb-present-dev
+    # what bench-display is measured beside, and how it types
+    tigervnc-standalone-server tigervnc-viewer xpra python3-pil python3-lz4 python3-gi-cairo libxtst-dev
     # the disk that tests record, and pull out
     libfuse3-dev fuse3
     # the file systems of the devices that the tests make; those without Unix metadata as programs (FUSE), whatever the

@@ -13,9 +13,11 @@ struct BenchFigure: Encodable {
     var peerName: String
     /// The median of the rounds' own ratios, ours to the peer's: the machine's mood cancels out.
     var ratio: Double
-    /// The highest ratio that is good enough; `nil` where none was set.
+    /// The highest ratio that is good enough, or the lowest; `nil` where none was set.
     var goal: Double?
     var met: Bool?
+    /// The goal is the lowest ratio, not the highest.
+    var isLeast = false
 
     enum CodingKeys: String, CodingKey {
         case name, unit, ours, peer, ratio, goal, met
@@ -80,7 +82,7 @@ struct BenchReport: Encodable {
             [
                 .text("\(figure.name), \(figure.unit)"), .number(Self.text(figure.ours)),
                 .text(figure.peerName), .number(Self.text(figure.peer)), .number(Self.text(figure.ratio)),
-                .number(figure.goal.map { "≤ \(Self.text($0))" } ?? ""),
+                .number(figure.goal.map { "\(figure.isLeast ? "≥" : "≤") \(Self.text($0))" } ?? ""),
                 .text(figure.met.map { $0 ? "yes" : "no" } ?? ""),
             ]
         }
