@@ -322,7 +322,7 @@ static void watch_video(const char *path, int seconds)
     struct count count = {0};
     for (uint64_t end = now_ns() + (uint64_t)seconds * 1000000000; now_ns() < end; sleep_ns(LOOK_NS))
         for (uint32_t port = 0; port < DISPLAY_VIDEO_PORTS; port++) {
-            struct display_video video;
+            struct display_video video = {0};
             if (!display_read_video(object, port, &video) || !display_video_is_valid(&video))
                 continue;
             const unsigned char *line = memory + display_video_offset(port, video.buffer) + video.offsets[0] +

@@ -166,7 +166,7 @@ struct BenchDisplay: ParsableCommand {
     private func keys() throws -> [BenchFigure] {
         var times: [DisplayPath.Kind: [Double]] = [:]
         for round in 1...rounds {
-            for kind in DisplayPath.Kind.allCases where kind != .oursToVideo {
+            for kind in DisplayPath.Kind.typed {
                 say("keys, round \(round) of \(rounds): \(kind.rawValue)")
                 let path = try DisplayPath(kind, width: 1280, height: 720)
                 let output = FilePath("/tmp/mediapod-keys-\(getpid())")
@@ -180,7 +180,7 @@ struct BenchDisplay: ParsableCommand {
             }
         }
         let bare = times[.bare] ?? []
-        return [DisplayPath.Kind.ours, .tigerVNC, .xpra].map { kind in
+        return DisplayPath.Kind.typed.filter { $0 != .bare }.map { kind in
             let over = zip(times[kind] ?? [], bare).map { $0 - $1 }
             return BenchFigure(
                 "key to pixel, median of 100, beyond a bare Xvfb's \(bare.median.rounded(to: 2)) ms: \(kind.rawValue)",

@@ -17,6 +17,10 @@ final class DisplayPath {
         case xpra = "xpra, mmap"
 
         var isOurs: Bool { self == .ours || self == .oursToVideo }
+
+        /// Those whose screen is one window of the host's. xpra shows each window as one, and gives no key to one that no
+        /// window manager knows of.
+        static let typed: [Kind] = [.bare, .ours, .tigerVNC]
     }
 
     /// A window as large as the host's screen is something else to TigerVNC's viewer.
