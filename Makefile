@@ -20,7 +20,7 @@ help:
 	@echo 'sudo make bench-sound a stream'"'"'s cost beside alsa-plugins'"'"' and PipeWire'"'"'s PCMs'
 	@echo 'sudo make bench-engine suspend and resume of pods of every size, beside CRIU alone'
 	@echo 'sudo make bench-display a pod'"'"'s screen beside TigerVNC, xpra and a bare X server'
-	@echo 'make fuzz             fuzz what decodes a pod'"'"'s messages, for FUZZ_SECONDS (600)'
+	@echo 'make fuzz             fuzz what reads a pod'"'"'s messages and display, for FUZZ_SECONDS (600)'
 	@echo 'make lint             swift-format, -Werror for C, shellcheck'
 	@echo 'make readme-programs  put what the tests measured of programs into the README'
 	@echo 'make clean            remove what was built'
@@ -90,4 +90,4 @@ clean:
 # `make -j`: set-up comes before the build, and the Swift build is parallel by itself.
 .NOTPARALLEL:
 
-.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-engine readme-programs clean
+.PHONY: help setup swift build guest test fuzzer fuzz lint demo bench-move bench-sound bench-engine bench-display readme-programs clean
