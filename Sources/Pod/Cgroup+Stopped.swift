@@ -41,6 +41,26 @@ extension Cgroup {
         }
     }
 
+    /// CRIU sends every process that it found stopped another SIGSTOP when it lets go of it. A stopped process takes no signal:
+    /// that one stays pending, and would come in the middle of what the next dump has the process do ("Unexpected … task
+    /// interruption"). SIGCONT takes it away, and SIGSTOP the SIGCONT: of a frozen process neither is acted on before the
+    /// thaw, when the stop is the only one left. Called while all are frozen.
+    func forgetRepeatedStops() {
+        for process in processes where Self.hasPendingStop(process) {
+            kill(process, SIGCONT)
+            kill(process, SIGSTOP)
+        }
+    }
+
+    /// "ShdPnd:\t0000000000040000": bit n - 1 is signal n.
+    private static func hasPendingStop(_ process: Int32) -> Bool {
+        let status = (try? Files.text(FilePath("/proc/\(process)/status"))) ?? ""
+        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("ShdPnd:") }),
+            let pending = UInt64(line.dropFirst("ShdPnd:".count).drop { $0 == "\t" }, radix: 16)
+        else { return false }
+        return pending >> (SIGSTOP - 1) & 1 == 1
+    }
+
     /// What a frozen process was doing: its state is a frozen one's.
     private static func isStopped(_ process: Int32) -> Bool {
         let place = try? Files.text(FilePath("/proc/\(process)/wchan"), limit: 256)

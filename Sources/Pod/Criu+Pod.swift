@@ -92,9 +92,11 @@ extension Criu {
         return linked?.isEmpty == false
     }
 
-    /// Undoes what a dump did to a pod that is to live on, as far as it came: names in its files, and the messages that
-    /// were taken out of its queues. While its processes still stand still.
-    public static func undoDump(in folders: Folders, of initProcess: ProcessIdentity) {
+    /// Undoes what a dump did to a pod that is to live on, as far as it came: names in its files, the messages that were
+    /// taken out of its queues, and signals. While its processes still stand still.
+    public static func undoDump(in folders: Folders, of initProcess: ProcessIdentity, _ cgroup: Cgroup) {
+        cgroup.takeStoppedBack()
+        cgroup.forgetRepeatedStops()
         try? LinkedFiles(in: CriuImages(folders.images), of: initProcess).remove()
         try? PosixQueues.giveBack(folders, to: initProcess)
     }

@@ -119,12 +119,13 @@ enum Thaw {
 
     /// The images stay.
     static func letGo(_ folder: PodFolder, _ state: RuntimeState) {
+        let cgroup = Cgroup(path: folder.cgroupPath)
         if let process = state.initProcess {
-            Criu.undoDump(in: ImageFolder(folder: folder).forCriu, of: process)
+            Criu.undoDump(in: ImageFolder(folder: folder).forCriu, of: process, cgroup)
         }
         if let broker = state.broker, broker.isAlive {
             _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
         }
-        try? Cgroup(path: folder.cgroupPath).thaw()
+        try? cgroup.thaw()
     }
 }

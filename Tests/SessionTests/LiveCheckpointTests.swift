@@ -34,6 +34,54 @@ extension SessionTests {
             #expect(!state.contains("copied_layer") && !state.contains("writing_session"))
         }
 
+        /// CRIU leaves each with a second stop pending, which would interrupt the next dump now and then.
+        @Test func whatWasStoppedStaysSoWithoutASecondStop() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            // Waits for two that are stopped, and is stopped itself.
+            let script = "sleep 1000000 & sleep 1000001 & wait; echo on > /root/on"
+            try hosts.a.must(["exec", "p", "--detach", "--", "sh", "-c", script])
+            struct Listed: Decodable {
+                var host_pid: Int32
+                var command: String
+            }
+            func processes() throws -> [Int32] {
+                let list = try hosts.a.must(["ps", "p", "--format", "json"])
+                return try JSONText.decode([Listed].self, from: Array(list.utf8))
+                    .filter { $0.command.contains("sleep 100000") }.map(\.host_pid)
+            }
+            /// "T" and the pending signals of all its threads, of each.
+            func looks() throws -> [String] {
+                try processes().map { process in
+                    let lines = try Files.text(FilePath("/proc/\(process)/status")).split(separator: "\n")
+                    let wanted = lines.filter { $0.hasPrefix("State:") || $0.hasPrefix("ShdPnd:") }
+                    return wanted.map { $0.split(separator: "\t")[1].prefix { $0 != " " } }.joined(separator: " ")
+                }
+            }
+            try waitUntil("all three are there") { try processes().count == 3 }
+            for process in try processes() { Glibc.kill(process, SIGSTOP) }
+            // Its children's ends to stand still are pending for the shell that waits for them.
+            func areStopped() throws -> Bool {
+                try looks().allSatisfy { look in
+                    let pending = UInt64(look.dropFirst(2), radix: 16) ?? UInt64.max
+                    return look.hasPrefix("T ") && pending >> (SIGSTOP - 1) & 1 == 0
+                }
+            }
+            try waitUntil("they are stopped") { try areStopped() }
+            for _ in 1...5 {
+                try hosts.a.must(["checkpoint", "p"])
+                try waitUntil("they are stopped, and nothing is pending") { try areStopped() }
+            }
+            try hosts.a.suspend()
+            try hosts.a.resume()
+            #expect(try areStopped())
+            for process in try processes() { Glibc.kill(process, SIGCONT) }
+            for process in try processes().dropFirst() { Glibc.kill(process, SIGTERM) }
+            try waitUntil("the shell goes on") {
+                (try? hosts.a.must(["exec", "p", "--", "cat", "/root/on"])) == "on\n"
+            }
+        }
+
         @Test func theSessionRunsOnAndIsThereShouldItsHostCrash() throws {
             let hosts = try TestHosts()
             try hosts.a.up()

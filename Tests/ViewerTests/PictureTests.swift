@@ -145,12 +145,16 @@ extension ViewerTests {
             try probe.paint(1)
             let wanted = try pod.picture()
             let before = (try Self.descriptors(pod), try Self.descriptors(host), try Self.segments())
-            for _ in 0..<20 {
+            var memory: [Int] = []
+            for count in 1...100 {
                 let viewer = try ViewerProcess(pod.object, on: host)
                 try viewer.waitUntilShown { wanted }
                 viewer.process.kill()
                 viewer.process.wait()
+                if count == 20 || count == 100 { memory.append(try Self.memory(pod) + Self.memory(host)) }
             }
+            // What a viewer makes of the host's server is megabytes: one that stayed would be seen.
+            #expect(memory[1] - memory[0] < 2_000_000, "\(memory)")
             try waitUntil("the driver has taken all places back") { try ObjectMemory(pod.object).owners == 0 }
             try waitUntil("the servers have closed what they had") {
                 try Self.descriptors(pod) == before.0 && Self.descriptors(host) == before.1
@@ -166,6 +170,14 @@ extension ViewerTests {
 
         private static func descriptors(_ server: XServer) throws -> Int {
             try Files.list(FilePath("/proc/\(server.process.pid)/fd")).count
+        }
+
+        /// Bytes that are a server's own.
+        private static func memory(_ server: XServer) throws -> Int {
+            let lines = text(of: FilePath("/proc/\(server.process.pid)/status")).split(separator: "\n")
+            let own = lines.first { $0.hasPrefix("RssAnon:") }.flatMap { Int($0.filter(\.isNumber)) }
+            guard let own else { throw Failure("the server", "says nothing of its memory") }
+            return own * 1024
         }
 
         private static func segments() throws -> String {
