@@ -174,7 +174,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(
-            name: "DisplayTests", dependencies: ["DisplayABI", "LinuxSystem", "SoundLab", systemPackage],
+            name: "DisplayTests", dependencies: ["DisplayABI", "DisplayLab", "LinuxSystem", "SoundLab", systemPackage],
             exclude: ["Programs"], swiftSettings: strict),
         .testTarget(
             name: "ViewerTests",
@@ -185,8 +185,8 @@ let package = Package(
         .testTarget(
             name: "DesktopTests",
             dependencies: [
-                "DisplayLab", "LinuxSystem", "SoundControl", "SoundLab", "mediapod", "podaudio", "podview",
-                systemPackage,
+                "DisplayLab", "LinuxSystem", "Pod", "PodDisplay", "SoundControl", "SoundLab", "mediapod", "podaudio",
+                "podview", systemPackage,
             ],
             swiftSettings: strict),
         .testTarget(name: "PodTests", dependencies: ["Pod", "LinuxSystem", systemPackage], swiftSettings: strict),

@@ -3,64 +3,89 @@ public import LinuxSystem
 public import SoundLab
 public import SystemPackage
 
-/// An X server: a pod's, with our driver, or a host's. Ended with this object.
+/// An X server as an ordinary user: a pod's, with our driver, or a host's. Ended with this object.
 public final class XServer {
     public enum Kind: Sendable {
-        /// With our driver, as an ordinary user: a pod's, or a host's that has XVideo.
-        case driver
+        /// A pod's, or a host's that has XVideo.
+        ///
+        /// - Parameter modules: the folder with the driver, another than the built one's for one with sanitizers.
+        case driver(modules: FilePath? = nil)
         case xvfb
     }
 
     public let folder: LabFolder
     /// For `DISPLAY`.
     public let name: String
-    /// The driver's shared memory.
+    /// The driver's shared memory; nothing for Xvfb.
     public let object: FilePath
     public let process: ChildProcess
 
-    public init(_ kind: Kind, width: Int, height: Int) throws {
+    /// What it wrote, and its log.
+    public var log: String { text(of: folder.appending("log")) + text(of: folder.appending("error")) }
+    public var hasEnded: Bool { process.hasEnded }
+
+    /// - Parameters:
+    ///   - width: of the screen, pixels, and `height`.
+    ///   - environment: added to the server's, `NAME=value`.
+    ///   - options: more of the server's.
+    ///   - object: where its memory is, else in a place of its own.
+    public init(
+        _ kind: Kind = .driver(), width: Int = 640, height: Int = 480, environment: [String] = [],
+        options: [String] = ["-noreset"], object place: FilePath? = nil
+    ) throws {
         folder = try LabFolder("mediapod-x")
-        let object = FilePath("/dev/shm/\(folder.path.lastComponent?.string ?? "mediapod-x")")
-        self.object = object
+        object = place ?? FilePath("/dev/shm/\(folder.path.lastComponent?.string ?? "mediapod-x")")
         chmod(folder.path.string, 0o777)
-        var command = ["env", "-i", "PATH=/usr/bin:/bin", "HOME=\(folder.path.string)"]
+        var command = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "env", "-i"]
+        command += ["PATH=/usr/bin:/bin", "HOME=\(folder.path.string)"] + environment
         switch kind {
-        case .xvfb: command += ["Xvfb", "-screen", "0", "\(width)x\(height)x24"]
-        case .driver:
-            let source = LabBroker.repository.appending("display-driver/conf/50-mediapod.conf")
-            let text = String(decoding: try Files.read(source, limit: 1 << 16), as: UTF8.self)
-            let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-                line.contains("#Option    \"Size\"")
-                    ? "Option \"Size\" \"\(width)x\(height)\"\nOption \"Object\" \"\(object.string)\"" : String(line)
-            }
-            let conf = folder.appending("conf")
-            try Files.makeFolders(conf, permissions: .init(rawValue: 0o755))
-            try Files.write(
-                conf.appending("50-mediapod.conf"), Array(lines.joined(separator: "\n").utf8),
-                permissions: .init(rawValue: 0o644))
-            let modules = LabBroker.repository.appending("build/display-driver").string + ",/usr/lib/xorg/modules"
-            command = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"] + command
+        case .driver(let modules):
+            try Self.configure(folder, object: object, width: width, height: height)
+            let path = [modules ?? Self.modules, "/usr/lib/xorg/modules"].map(\.string).joined(separator: ",")
             command += [
-                "/usr/lib/xorg/Xorg", "-configdir", conf.string, "-modulepath", modules, "-logfile",
+                "/usr/lib/xorg/Xorg", "-configdir", folder.appending("conf").string, "-modulepath", path, "-logfile",
                 folder.appending("log").string,
             ]
+        case .xvfb: command += ["Xvfb", "-screen", "0", "\(width)x\(height)x24"]
         }
-        command += ["-displayfd", "1", "-nolisten", "tcp", "-ac", "-noreset"]
+        // The server chooses a free display, and says which when it is ready.
+        command += ["-displayfd", "1", "-nolisten", "tcp", "-ac"] + options
         let said = folder.appending("display")
         let errors = folder.appending("error")
         let process = try start(command, output: said, error: errors)
-        self.process = process
         try waitUntil("the X server runs: \(text(of: errors))") {
             text(of: said).hasSuffix("\n") || process.hasEnded
         }
         name = ":" + text(of: said).filter(\.isNumber)
-        if process.hasEnded { throw Failure("the X server", text(of: errors)) }
+        self.process = process
+        if process.hasEnded { throw Failure("the X server", "ended: \(log)") }
     }
 
     deinit {
-        process.send(SIGTERM)
-        if !process.wait(milliseconds: 10_000) { process.kill() }
+        stop()
         unlink(object.string)
+    }
+
+    /// Ends it in good order.
+    public func stop() {
+        process.send(SIGTERM)
+        if !process.wait(milliseconds: 20_000) { process.kill() }
+    }
+
+    /// The driver as it was built.
+    public static var modules: FilePath { LabBroker.repository.appending("build/display-driver") }
+
+    private static func configure(_ folder: LabFolder, object: FilePath, width: Int, height: Int) throws {
+        let source = LabBroker.repository.appending("display-driver/conf/50-mediapod.conf")
+        let lines = text(of: source).split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            line.contains("#Option    \"Size\"")
+                ? "Option \"Size\" \"\(width)x\(height)\"\nOption \"Object\" \"\(object.string)\"" : String(line)
+        }
+        let conf = folder.appending("conf")
+        try Files.makeFolders(conf, permissions: .init(rawValue: 0o755))
+        try Files.write(
+            conf.appending("50-mediapod.conf"), Array(lines.joined(separator: "\n").utf8),
+            permissions: .init(rawValue: 0o644))
     }
 
     /// Runs one of the machine's programs here to its good end, and returns what it printed.

@@ -1,11 +1,11 @@
 internal import LinuxSystem
-internal import Pod
-internal import SoundControl
+package import Pod
+package import SoundControl
 internal import Synchronization
 
 /// What a person wants to know of a pod's sound beside its picture. Its broker is asked now and then, on a thread that
 /// lives as long as one question: one that does not answer holds up no picture.
-final class PodSound {
+package final class PodSound {
     private let broker: BrokerClient
     private let answer = Answer()
     private var question: DoneSignal?
@@ -19,10 +19,10 @@ final class PodSound {
 
     private final class Answer: Sendable { let text = Mutex<String?>(nil) }
 
-    init(_ folder: PodFolder) { broker = BrokerClient(socket: folder.brokerControl) }
+    package init(_ folder: PodFolder) { broker = BrokerClient(socket: folder.brokerControl) }
 
     /// Called several times a second; gives what is known by now.
-    func look() -> String? {
+    package func look() -> String? {
         if let text = answer.text.withLock({ $0.take() }) {
             self.text = text
             question = nil
@@ -47,7 +47,7 @@ final class PodSound {
     }
 
     /// "sound: mpg123, mpv (muted)"
-    static func text(of status: BrokerStatus) -> String {
+    package static func text(of status: BrokerStatus) -> String {
         let playing = status.streams.filter { $0.configuration.direction == .playback }
         if let reason = playing.lazy.compactMap(\.reason).first { return "no sound: \(reason)" }
         let sounding = playing.filter { $0.state == "running" || $0.state == "draining" }

@@ -40,8 +40,15 @@ public enum LabPods {
             cached[kind] = found
             return found
         }
-        try host.must(["device", "init", path.string])
-        try copy(base.file, to: path.appending("bases"), named: "\(base.digest).squashfs")
+        switch kind {
+        case .alsa, .pulse:
+            try host.must(["device", "init", path.string])
+            try copy(base.file, to: path.appending("bases"), named: "\(base.digest).squashfs")
+        case .icewm, .xfce:
+            // With the pod that was made with it, from which others that have its base get their environment.
+            let device = base.file.removingLastComponent().removingLastComponent()
+            _ = try Pipeline.output(of: Command("cp", ["-a", "--reflink=auto", device.string, path.string]))
+        }
         for pod in pods {
             try host.must(["create", pod, "--base", base.digest, "--device", path.string])
         }

@@ -39,19 +39,15 @@ final class DesktopStage {
             environment: screen.environment + ["MEDIAPOD_RUNTIME=\(host.runtime)", "MEDIAPOD_DEVICE=\(host.device)"])
     }
 
-    /// Begins a shell line in the pod, as its user on its desktop.
+    /// Begins a shell line in the pod, as its user on its desktop, of which it knows by the pod's environment.
     func begin(_ line: String, on host: LabHost) throws {
-        try host.must(["exec", Self.pod, "-u", Self.user, "--detach", "--", "sh", "-c", Self.onDesktop(line)])
+        try host.must(["exec", Self.pod, "-u", Self.user, "--detach", "--", "sh", "-c", "cd; \(line)"])
     }
 
     /// A shell line's output.
     @discardableResult
     func output(of line: String, on host: LabHost) throws -> String {
-        try host.must(["exec", Self.pod, "-u", Self.user, "--", "sh", "-c", Self.onDesktop(line)]).output
-    }
-
-    private static func onDesktop(_ line: String) -> String {
-        "export DISPLAY=:0 XDG_RUNTIME_DIR=/run/user/1000; cd; \(line)"
+        try host.must(["exec", Self.pod, "-u", Self.user, "--", "sh", "-c", "cd; \(line)"]).output
     }
 
     func suspend(on host: LabHost) throws { try host.must(["suspend", Self.pod]) }

@@ -1,6 +1,9 @@
 import DisplayLab
 import Glibc
 import LinuxSystem
+import Pod
+import PodDisplay
+import SoundControl
 import SoundLab
 import SystemPackage
 import Testing
@@ -123,11 +126,15 @@ import Testing
         try a.must(["cp", film.file.string, "\(DesktopStage.pod):/tmp/film.mkv"])
         let viewer = try stage.view(on: a)
         _ = try viewer.windows()
+        // What the line under the picture says.
+        let sound = PodSound(RuntimeFolder(a.runtime).pod(DesktopStage.pod))
+        try waitUntil("it is quiet") { sound.look() == "quiet" }
         try stage.begin(
             "exec mpv --ao=alsa --fullscreen --no-osc --osd-level=0 --really-quiet /tmp/film.mkv", on: a)
         // All of the screen; on the larger one IceWM leaves such a window its size.
         let size = (width: 1280, height: 800)
         try a.waitUntilPlayed(5 * 44100, pod: DesktopStage.pod)
+        try waitUntil("the player is named") { sound.look() == "sound: mpv" }
         let seenThere = try Sightings(of: 25, on: stage.screenA, size: size)
         try stage.suspend(on: a)
         let heardThere = try a.recorder.finish()
@@ -135,6 +142,7 @@ import Testing
         let other = try stage.view(on: b)
         _ = try other.windows()
         try b.recorder.waitUntilHeard(3 * 44100)
+        #expect(PodSound.text(of: try #require(b.status(of: DesktopStage.pod))) == "sound: mpv")
         let seenHere = try Sightings(of: 25, on: stage.screenB, size: size)
         try b.must(["stop", "--time", "0", DesktopStage.pod])
         let heardHere = try b.recorder.finish()

@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import LinuxSystem
 import SoundLab
 import SystemPackage
@@ -35,7 +36,7 @@ extension DisplayTests {
         }
 
         @Test func shapesPositionsAndWarpsArrive() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             let program = try XProgram(["cursor"], on: server)
             #expect(try program.line() == "argb")

@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -18,9 +19,9 @@ final class DisplayPeer {
     var wishes: UInt32 = 0
 
     /// Stays as long as this does.
-    private let server: DisplayServer?
+    private let server: XServer?
 
-    init(_ path: FilePath, of server: DisplayServer? = nil) throws {
+    init(_ path: FilePath, of server: XServer? = nil) throws {
         self.server = server
         let opened = open(path.string, O_RDWR | O_CLOEXEC)
         guard opened >= 0 else { throw Failure("open", path.string, Errno(rawValue: errno)) }
@@ -33,7 +34,7 @@ final class DisplayPeer {
         guard display_object_is_known(object) != 0 else { throw Failure(path.string, "is not a display") }
     }
 
-    convenience init(_ server: DisplayServer) throws { try self.init(server.object, of: server) }
+    convenience init(_ server: XServer) throws { try self.init(server.object, of: server) }
 
     deinit { munmap(memory, Int(DISPLAY_OBJECT_BYTES)) }
 

@@ -1,3 +1,4 @@
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -85,7 +86,7 @@ final class DisplayPod {
             let link = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
             guard link == namespace else { continue }
             let path = FilePath("/proc/\(name)/root/dev/shm/mediapod-display-0")
-            if DisplayServer.text(FilePath("/proc/\(name)/comm")) == "Xorg\n", Files.isRegularFile(path) { return path }
+            if text(of: FilePath("/proc/\(name)/comm")) == "Xorg\n", Files.isRegularFile(path) { return path }
         }
         throw Failure("find", "the pod's X server")
     }
@@ -103,7 +104,7 @@ final class DisplayPod {
         let child = try ChildProcess(
             Command(program, arguments, name: "mediapod", environment: environment), writingTo: output)
         let status = child.wait()
-        return (status.isSuccess, DisplayServer.text(output))
+        return (status.isSuccess, text(of: output))
     }
 
     @discardableResult

@@ -1,5 +1,6 @@
-import Glibc
 import DisplayABI
+import DisplayLab
+import Glibc
 import LinuxSystem
 import SoundLab
 import SystemPackage
@@ -10,8 +11,8 @@ extension DisplayTests {
         /// Xvfb draws with the same code into memory of its own.
         @Test(arguments: 1...6) func whatIsDrawnIsPixelExact(seed: Int) throws {
             let steps = 400
-            let server = try DisplayServer(size: (1024, 768))
-            let bound = try DisplayServer(.xvfb, size: (1024, 768))
+            let server = try XServer(width: 1024, height: 768)
+            let bound = try XServer(.xvfb, width: 1024, height: 768)
             let ours = try XProgram(["draw", "\(seed)", "\(steps)"], on: server)
             let theirs = try XProgram(["draw", "\(seed)", "\(steps)"], on: bound)
             let peer = try DisplayPeer(server)
@@ -28,7 +29,7 @@ extension DisplayTests {
         /// The screen as a copy that damage alone kept up to date.
         @Test(arguments: 11...16) func damageCoversEveryChange(seed: Int) throws {
             let steps = 400
-            let server = try DisplayServer(size: (1024, 768))
+            let server = try XServer(width: 1024, height: 768)
             let program = try XProgram(["draw", "\(seed)", "\(steps)", "all"], on: server)
             let peer = try DisplayPeer(server)
             let screen = try peer.screen()
@@ -48,7 +49,7 @@ extension DisplayTests {
         }
 
         @Test func aReaderThatFallsBehindIsToldSo() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             let program = try XProgram(["draw", "1", "100000"], on: server)
             _ = try program.line()
@@ -67,7 +68,7 @@ extension DisplayTests {
         }
 
         @Test func anIdleServerPublishesNothing() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             let program = try XProgram(["draw", "3", "2"], on: server)
             _ = try program.line()
@@ -78,7 +79,7 @@ extension DisplayTests {
         }
 
         @Test func aServerThatEndsSaysSoAndTakesItsMemoryWithIt() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             let published = display_load(display_published(peer.object))
             server.stop()
@@ -89,7 +90,7 @@ extension DisplayTests {
 
         @Test func aServerThatResetsKeepsItsViewersInformed() throws {
             // Without -noreset the last program's end begins another generation, with another object.
-            let server = try DisplayServer(options: ["-reset"])
+            let server = try XServer(options: ["-reset"])
             let first = try DisplayPeer(server)
             let epoch = display_epoch(first.object)
             let program = try XProgram(["draw", "1", "3"], on: server)
@@ -108,7 +109,7 @@ extension DisplayTests {
             #expect(try again.line() == DisplayPeer.hash(try #require(second).pixels()))
             #expect(!server.hasEnded)
             // Not in good order: after a reset, and without a system bus, Xorg 21.1 frees a timer of its own twice.
-            server.kill()
+            server.process.kill()
         }
     }
 }

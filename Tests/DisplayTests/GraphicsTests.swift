@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import LinuxSystem
 import SoundLab
 import SystemPackage
@@ -7,7 +8,7 @@ import Testing
 extension DisplayTests {
     @Suite struct GraphicsTests {
         @Test func openGLIsLlvmpipe() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let said = try XProgram.run(["glxinfo", "-B"], on: server)
             #expect(said.contains("OpenGL renderer string: llvmpipe"), "\(said)")
             #expect(said.contains("direct rendering: Yes"), "\(said)")
@@ -17,7 +18,7 @@ extension DisplayTests {
         @Test(arguments: [["glxgears"], ["es2gears_x11"]]) func whatIsDrawnByOpenGLReachesTheScreen(command: [String])
             throws
         {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             let program = try XProgram(["/usr/bin/\(command[0])"], on: server)
             var pictures = Set<String>()
@@ -32,13 +33,13 @@ extension DisplayTests {
         }
 
         @Test func indirectGLXWorksToo() throws {
-            let server = try DisplayServer(options: ["-noreset", "+iglx"])
+            let server = try XServer(options: ["-noreset", "+iglx"])
             let said = try XProgram.run(["env", "LIBGL_ALWAYS_INDIRECT=1", "glxinfo", "-B"], on: server)
             #expect(said.contains("direct rendering: No"), "\(said)")
         }
 
         @Test func extensionsThatDesktopsNeedAreThere() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let said = try XProgram.run(["xdpyinfo"], on: server)
             for name in [
                 "MIT-SHM", "XVideo", "RANDR", "RENDER", "Composite", "DAMAGE", "Present", "GLX", "XInputExtension",

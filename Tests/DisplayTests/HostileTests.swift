@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -9,7 +10,7 @@ extension DisplayTests {
     /// Viewers that write nonsense, and a driver that is watched by the compiler's sanitizers meanwhile.
     @Suite struct HostileTests {
         /// The driver with address and undefined-behaviour sanitizers, in a server that has them loaded.
-        private func watchedServer() throws -> DisplayServer {
+        private func watchedServer() throws -> XServer {
             let folder = LabBroker.repository.appending("build/lab/display/sanitized")
             let source = LabBroker.repository.appending("display-driver").string
             _ = try Pipeline.output(
@@ -18,15 +19,15 @@ extension DisplayTests {
                 let path = try Pipeline.output(of: Command("gcc", ["-print-file-name=\(name)"]))
                 return String(decoding: path, as: UTF8.self).filter { !$0.isWhitespace }
             }
-            return try DisplayServer(
-                .mediapod(modules: folder),
+            return try XServer(
+                .driver(modules: folder),
                 environment: [
                     "LD_PRELOAD=\(libraries.joined(separator: " "))", "ASAN_OPTIONS=detect_leaks=0:handle_segv=1",
                     "UBSAN_OPTIONS=print_stacktrace=1",
                 ])
         }
 
-        private func expectClean(_ server: DisplayServer, _ location: SourceLocation = #_sourceLocation) {
+        private func expectClean(_ server: XServer, _ location: SourceLocation = #_sourceLocation) {
             let log = server.log
             #expect(!server.hasEnded, "\(log.suffix(2000))", sourceLocation: location)
             #expect(

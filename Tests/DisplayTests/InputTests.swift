@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -7,8 +8,8 @@ import Testing
 
 extension DisplayTests {
     @Suite struct InputTests {
-        private func ready(_ arguments: [String] = []) throws -> (DisplayServer, DisplayPeer, XProgram) {
-            let server = try DisplayServer()
+        private func ready(_ arguments: [String] = []) throws -> (XServer, DisplayPeer, XProgram) {
+            let server = try XServer()
             let program = try XProgram(["events"] + arguments, on: server)
             #expect(try program.line() == "ready")
             let peer = try DisplayPeer(server)
@@ -141,7 +142,7 @@ extension DisplayTests {
         }
 
         @Test func slotsRunOutAndComeBack() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peers = try (0..<DISPLAY_VIEWERS).map { _ in try DisplayPeer(server) }
             for peer in peers {
                 for other in peers where other.owner != 0 { other.beat() }

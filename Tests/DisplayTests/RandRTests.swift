@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -8,7 +9,7 @@ import Testing
 extension DisplayTests {
     @Suite struct RandRTests {
         /// `xrandr`'s "current W x H".
-        private func size(_ server: DisplayServer) throws -> String {
+        private func size(_ server: XServer) throws -> String {
             let said = try XProgram.run(["xrandr"], on: server)
             let words = said.split(separator: "\n").first?.split(separator: ",") ?? []
             return words.first { $0.contains("current") }.map { $0.filter { $0.isNumber || $0 == "x" } } ?? said
@@ -20,7 +21,7 @@ extension DisplayTests {
             (8191, 4097),
         ])
         func aViewersSizeIsTheScreens(wanted: (Int, Int)) throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             try peer.attach()
             #expect(try peer.layout([(0, 0, wanted.0, wanted.1)]) == nil)
@@ -33,7 +34,7 @@ extension DisplayTests {
         }
 
         @Test func theWholeOfXsCoordinatesCanBeHad() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             try peer.attach()
             #expect(try peer.layout([(0, 0, 16384, 16384)]) == nil)
@@ -47,7 +48,7 @@ extension DisplayTests {
         }
 
         @Test func severalOutputsAreMonitorsToPrograms() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             try peer.attach()
             #expect(try peer.layout([(0, 0, 801, 603), (801, 0, 640, 480), (100, 603, 1024, 768)]) == nil)
@@ -68,7 +69,7 @@ extension DisplayTests {
         }
 
         @Test func programsInThePodSetModesToo() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             let before = try peer.screen().serial
             _ = try XProgram.run(["xrandr", "--output", "MediaPod-1", "--mode", "1920x1080"], on: server)
@@ -81,7 +82,7 @@ extension DisplayTests {
         }
 
         @Test func whatIsOnTheScreenStaysThroughAResize() throws {
-            let server = try DisplayServer(size: (800, 600))
+            let server = try XServer(width: 800, height: 600)
             let peer = try DisplayPeer(server)
             try peer.attach()
             let program = try XProgram(["draw", "7", "50"], on: server)
@@ -95,7 +96,7 @@ extension DisplayTests {
         }
 
         @Test func whatCannotBeIsRefusedAndNothingChanges() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             try peer.attach()
             let before = try peer.screen().serial
@@ -112,7 +113,7 @@ extension DisplayTests {
             let folder = try LabFolder("mediapod-small")
             try Mounts.tmpfs(at: folder.path, options: "size=24m,mode=1777")
             defer { umount2(folder.path.string, Int32(MNT_DETACH)) }
-            let server = try DisplayServer(object: folder.appending("object"))
+            let server = try XServer(object: folder.appending("object"))
             let peer = try DisplayPeer(server)
             try peer.attach()
             #expect(try peer.layout([(0, 0, 4096, 4096)]) == .noMemory)

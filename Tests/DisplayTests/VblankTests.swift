@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import LinuxSystem
 import SoundLab
 import SystemPackage
@@ -7,7 +8,7 @@ import Testing
 extension DisplayTests {
     @Suite struct VblankTests {
         /// Ticks of Present's clock, and when they were, µs.
-        private func ticks(_ count: Int, on server: DisplayServer) throws -> [(msc: Int, ust: Int)] {
+        private func ticks(_ count: Int, on server: XServer) throws -> [(msc: Int, ust: Int)] {
             let program = try XProgram(["present", "\(count)"], on: server)
             var result: [(Int, Int)] = []
             while true {
@@ -28,7 +29,7 @@ extension DisplayTests {
         }
 
         @Test func itRunsAtSixtyHertzWithoutAViewer() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let seen = try ticks(60, on: server)
             #expect(seen.count == 70, "ticks, and then pictures")
             expectPeriod(seen, milliHertz: 60000)
@@ -36,7 +37,7 @@ extension DisplayTests {
 
         @Test(arguments: [59940, 50000, 144000, 75025]) func itRunsAtTheRateOfTheViewersDisplay(milliHertz: Int) throws
         {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peer = try DisplayPeer(server)
             try peer.attach(refreshMilliHertz: UInt32(milliHertz))
             let program = try XProgram(["present", "40"], on: server)
@@ -52,7 +53,7 @@ extension DisplayTests {
         }
 
         @Test func theFastestViewerCountsAndRatesThatCannotBeAreIgnored() throws {
-            let server = try DisplayServer()
+            let server = try XServer()
             let peers = try [30000, 120_000, UInt32.max].map { rate in
                 let peer = try DisplayPeer(server)
                 try peer.attach(refreshMilliHertz: rate)

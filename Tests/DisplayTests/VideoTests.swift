@@ -1,4 +1,5 @@
 import DisplayABI
+import DisplayLab
 import LinuxSystem
 import SoundLab
 import SystemPackage
@@ -11,7 +12,7 @@ extension DisplayTests {
         ]
 
         private func ready() throws -> (DisplayPeer, XProgram) {
-            let server = try DisplayServer()
+            let server = try XServer()
             let program = try XProgram(["video"], on: server)
             #expect(try program.line() == "ready")
             return (try DisplayPeer(server), program)
@@ -213,7 +214,7 @@ extension DisplayTests {
         }
 
         @Test func mpvPlaysThroughIt() throws {
-            let server = try DisplayServer(size: (1280, 800))
+            let server = try XServer(width: 1280, height: 800)
             let peer = try DisplayPeer(server)
             let film = server.folder.appending("film.mkv").string
             _ = try XProgram.run(

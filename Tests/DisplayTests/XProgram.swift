@@ -1,3 +1,4 @@
+import DisplayLab
 import Glibc
 import LinuxSystem
 import SoundLab
@@ -10,12 +11,12 @@ final class XProgram {
     private let output: Int32
     private var buffered: [UInt8] = []
     /// Stays as long as this does.
-    private let server: DisplayServer
+    private let server: XServer
 
     var pid: Int32 { process.pid }
 
     /// Starts one of `Programs/`, or one of the machine's.
-    init(_ command: [String], on server: DisplayServer, environment: [String] = []) throws {
+    init(_ command: [String], on server: XServer, environment: [String] = []) throws {
         self.server = server
         var program = command[0]
         if !program.contains("/"), let source = Self.source(program) { program = try Self.compile(program, source) }
@@ -82,7 +83,7 @@ final class XProgram {
     @discardableResult func end() -> ExitStatus { process.wait() }
 
     /// Runs a program of the machine's to its end, which must be a good one, and returns what it printed.
-    static func run(_ command: [String], on server: DisplayServer) throws -> String {
+    static func run(_ command: [String], on server: XServer) throws -> String {
         let environment = ["PATH=/usr/bin:/bin", "DISPLAY=\(server.name)", "LC_ALL=C.UTF-8", "HOME=/nonexistent"]
         let started = Command(command[0], Array(command.dropFirst()), environment: environment)
         return try withExtendedLifetime(server) {

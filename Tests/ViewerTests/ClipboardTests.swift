@@ -18,7 +18,7 @@ extension ViewerTests {
 
             init(_ options: [String] = []) throws {
                 folder = try LabFolder("mediapod-clipboard")
-                pod = try XServer(.driver, width: 320, height: 240)
+                pod = try XServer(.driver(), width: 320, height: 240)
                 host = try XServer(.xvfb, width: 640, height: 480)
                 clipboard = try start(
                     [LabBroker.repository.appending("build/pod-clipboard").string, pod.object.string],

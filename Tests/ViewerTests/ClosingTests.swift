@@ -29,7 +29,7 @@ extension ViewerTests {
 
         @Test func closingTheWindowSuspendsAndSaysSo() throws {
             let (pod, host) = (
-                try XServer(.driver, width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
+                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
             )
             let folder = try LabFolder("mediapod-close")
             let options = ["--suspend-program", try Self.suspender(folder, exit: 0)]
@@ -59,7 +59,7 @@ extension ViewerTests {
 
         @Test func aSuspendThatFailsLeavesTheWindowOpen() throws {
             let (pod, host) = (
-                try XServer(.driver, width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
+                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
             )
             let folder = try LabFolder("mediapod-close")
             let options = ["--no-bar", "--suspend-program", try Self.suspender(folder, exit: 1)]
@@ -81,7 +81,7 @@ extension ViewerTests {
 
         @Test func keepRunningLeavesItRunning() throws {
             let (pod, host) = (
-                try XServer(.driver, width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
+                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
             )
             let folder = try LabFolder("mediapod-close")
             let suspender = try Self.suspender(folder, exit: 0)

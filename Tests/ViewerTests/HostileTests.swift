@@ -16,14 +16,14 @@ extension ViewerTests {
         }
 
         /// With XVideo, too: the host is another server with our driver.
-        @Test(arguments: [XServer.Kind.xvfb, .driver]) func nonsenseInTheMemoryIsHarmless(_ kind: XServer.Kind)
+        @Test(arguments: [XServer.Kind.xvfb, .driver()]) func nonsenseInTheMemoryIsHarmless(_ kind: XServer.Kind)
             throws
         {
             let host = try XServer(kind, width: 1280, height: 1024)
             let folder = try LabFolder("mediapod-hostile")
             let object: FilePath
             do {
-                let pod = try XServer(.driver, width: 640, height: 480)
+                let pod = try XServer(.driver(), width: 640, height: 480)
                 try Probe(on: pod).paint(1)
                 object = try Self.orphan(pod, in: folder)
             }
@@ -45,7 +45,7 @@ extension ViewerTests {
 
         @Test func aMemoryThatIsCutIsHarmless() throws {
             let host = try XServer(.xvfb, width: 1280, height: 1024)
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             let probe = try Probe(on: pod)
             try probe.paint(1)
             let folder = try LabFolder("mediapod-cut")
@@ -70,7 +70,7 @@ extension ViewerTests {
         @Test func errorsAreOneLine() throws {
             let folder = try LabFolder("mediapod-errors")
             let host = try XServer(.xvfb, width: 640, height: 480)
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             func message(_ object: FilePath, _ environment: [String]) throws -> String {
                 let viewer = try ViewerProcess(object, on: host, environment: environment)
                 #expect(viewer.process.wait() == .exited(1))
@@ -95,7 +95,7 @@ extension ViewerTests {
         }
 
         @Test func aHostsServerThatDiesEndsTheViewerOnly() throws {
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             let probe = try Probe(on: pod)
             try probe.paint(1)
             let before = try pod.picture()

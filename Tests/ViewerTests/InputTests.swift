@@ -8,7 +8,7 @@ extension ViewerTests {
     @Suite struct InputTests {
         @Test func keysArriveWithTheirModifiersInTheHostsLayout() throws {
             let (pod, host) = (
-                try XServer(.driver, width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
+                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
             )
             try host.run(["setxkbmap", "de"])
             let probe = try Probe(on: pod)
@@ -32,7 +32,7 @@ extension ViewerTests {
 
         @Test func whatIsHeldIsLetGoWhenTheFocusIsLost() throws {
             let (pod, host) = (
-                try XServer(.driver, width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
+                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
             )
             let probe = try Probe(on: pod)
             let viewer = try ViewerProcess(pod.object, on: host)
@@ -55,7 +55,7 @@ extension ViewerTests {
 
         @Test func aKilledViewersKeysAreLetGo() throws {
             let (pod, host) = (
-                try XServer(.driver, width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
+                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
             )
             let probe = try Probe(on: pod)
             let viewer = try ViewerProcess(pod.object, on: host)
@@ -68,7 +68,7 @@ extension ViewerTests {
 
         @Test func thePointerIsWhereItIsSeen() throws {
             let (pod, host) = (
-                try XServer(.driver, width: 320, height: 240), try XServer(.xvfb, width: 1000, height: 800)
+                try XServer(.driver(), width: 320, height: 240), try XServer(.xvfb, width: 1000, height: 800)
             )
             let probe = try Probe(on: pod)
             try probe.paint(1)
@@ -102,7 +102,7 @@ extension ViewerTests {
 
         @Test func theCursorIsThePods() throws {
             let (pod, host) = (
-                try XServer(.driver, width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
+                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
             )
             let probe = try Probe(on: pod)
             let viewer = try ViewerProcess(pod.object, on: host)

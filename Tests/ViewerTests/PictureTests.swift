@@ -7,7 +7,7 @@ import Testing
 extension ViewerTests {
     @Suite struct PictureTests {
         @Test func theHostShowsThePodsPixels() throws {
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             let host = try XServer(.xvfb, width: 1280, height: 1024)
             let probe = try Probe(on: pod)
             try probe.paint(1)
@@ -23,7 +23,7 @@ extension ViewerTests {
         }
 
         @Test(arguments: [2, 3]) func wholeFactorsKeepEveryPixelASquare(factor: Int) throws {
-            let pod = try XServer(.driver, width: 320, height: 240)
+            let pod = try XServer(.driver(), width: 320, height: 240)
             let host = try XServer(.xvfb, width: 1280, height: 1024)
             let probe = try Probe(on: pod)
             let viewer = try ViewerProcess(pod.object, on: host, ["--no-bar", "--scaling", "integer"])
@@ -45,7 +45,7 @@ extension ViewerTests {
         }
 
         @Test func smoothScalingKeepsProportionsAndColours() throws {
-            let pod = try XServer(.driver, width: 400, height: 300)
+            let pod = try XServer(.driver(), width: 400, height: 300)
             let host = try XServer(.xvfb, width: 1280, height: 1024)
             let probe = try Probe(on: pod)
             try probe.say("rect 0 0 400 300 3366cc")
@@ -72,7 +72,7 @@ extension ViewerTests {
         }
 
         @Test func thePodsScreenFollowsTheWindow() throws {
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             let host = try XServer(.xvfb, width: 1280, height: 1024)
             let viewer = try ViewerProcess(pod.object, on: host)
             let window = try viewer.windows().whole
@@ -89,7 +89,7 @@ extension ViewerTests {
         }
 
         @Test func nothingIsCopiedButWhatChanged() throws {
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             let host = try XServer(.xvfb, width: 800, height: 600)
             let probe = try Probe(on: pod)
             try probe.paint(1)
@@ -110,7 +110,7 @@ extension ViewerTests {
         }
 
         @Test func severalViewersShowOnePod() throws {
-            let pod = try XServer(.driver, width: 500, height: 400)
+            let pod = try XServer(.driver(), width: 500, height: 400)
             let host = try XServer(.xvfb, width: 1280, height: 1024)
             let other = try XServer(.xvfb, width: 1280, height: 1024)
             let probe = try Probe(on: pod)
@@ -122,7 +122,7 @@ extension ViewerTests {
         }
 
         @Test func aScreenshotIsTheFrameBuffer() throws {
-            let pod = try XServer(.driver, width: 517, height: 389)
+            let pod = try XServer(.driver(), width: 517, height: 389)
             let probe = try Probe(on: pod)
             let folder = try LabFolder("mediapod-screenshot")
             let file = folder.appending("screen.png")
@@ -139,7 +139,7 @@ extension ViewerTests {
         }
 
         @Test func aKilledViewerLeavesNothingAndTheNextShowsTheSame() throws {
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             let host = try XServer(.xvfb, width: 800, height: 600)
             let probe = try Probe(on: pod)
             try probe.paint(1)

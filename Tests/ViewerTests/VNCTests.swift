@@ -31,7 +31,7 @@ extension ViewerTests {
         }
 
         @Test func aVNCClientSeesThePixelsAndIsHeard() throws {
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             let probe = try Probe(on: pod)
             let folder = try LabFolder("mediapod-vnc")
             let (server, port) = try Self.serve(pod, folder)
@@ -66,7 +66,7 @@ extension ViewerTests {
         }
 
         @Test func aWrongPasswordIsRefused() throws {
-            let pod = try XServer(.driver, width: 320, height: 240)
+            let pod = try XServer(.driver(), width: 320, height: 240)
             let folder = try LabFolder("mediapod-vnc")
             let (server, port) = try Self.serve(pod, folder)
             let client = try Lines([program("vnc"), "\(port)", "secret-2"], on: pod)

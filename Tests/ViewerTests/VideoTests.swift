@@ -21,8 +21,8 @@ extension ViewerTests {
         @Test(arguments: ["I420", "YV12", "NV12", "YUY2"]) func framesReachTheHostsXVideoUnchanged(format: String)
             throws
         {
-            let pod = try XServer(.driver, width: 640, height: 480)
-            let host = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
+            let host = try XServer(.driver(), width: 640, height: 480)
             let video = try Lines([program("video"), format, "322", "242", "40", "30", "420", "300"], on: pod)
             #expect(video.line() == "ready")
             let viewer = try ViewerProcess(pod.object, on: host)
@@ -46,7 +46,7 @@ extension ViewerTests {
         }
 
         @Test func aHostWithoutXVideoShowsItToo() throws {
-            let pod = try XServer(.driver, width: 640, height: 480)
+            let pod = try XServer(.driver(), width: 640, height: 480)
             let host = try XServer(.xvfb, width: 640, height: 480)
             let video = try Lines([program("video"), "I420", "320", "240", "40", "30", "400", "300"], on: pod)
             #expect(video.line() == "ready")

@@ -42,8 +42,8 @@ final class DisplayPath {
         size = (width, height)
         folder = try LabFolder("mediapod-path")
         host = try XServer(
-            kind == .oursToVideo ? .driver : .xvfb, width: width + Self.margin, height: height + Self.margin)
-        own = kind.isOurs ? try XServer(.driver, width: width, height: height) : nil
+            kind == .oursToVideo ? .driver() : .xvfb, width: width + Self.margin, height: height + Self.margin)
+        own = kind.isOurs ? try XServer(.driver(), width: width, height: height) : nil
         display = own?.name ?? host.name
         switch kind {
         case .bare: break
