@@ -78,6 +78,7 @@ bench-engine: setup build
 	$(BIN)/mediapod-lab bench-engine
 
 bench-display: setup build
+	@scripts/setup.sh display-peers
 	$(BIN)/mediapod-lab bench-display
 
 # What the last run of the tests measured.

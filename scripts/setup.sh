@@ -2,6 +2,8 @@
 # Installs what the build, the demo and the tests need, and a CRIU that works on the running kernel.
 # Run by `make setup` as root. A second run finds everything in place and changes nothing.
 #
+#   setup.sh display-peers   what `make bench-display` is measured beside, too
+#
 #   MEDIAPOD_CRIU_PREFIX   where the CRIU that the engine uses is found (default /opt/mediapod/criu)
 set -euo pipefail
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C
@@ -33,8 +35,8 @@ packages=(
     # X servers that stand for hosts' and pods', and programs that look at them and type
     xvfb xserver-xorg-core x11-apps x11-utils x11-xkb-utils x11-xserver-utils xdotool xclip mesa-utils util-linux
     libxcomposite-dev libxi-dev libxcb-present-dev
-    # what bench-display is measured beside, and how it types
-    tigervnc-standalone-server tigervnc-viewer xpra python3-pil python3-lz4 python3-gi-cairo libxtst-dev
+    # how bench-display types
+    libxtst-dev
     # the disk that tests record, and pull out
     libfuse3-dev fuse3
     # the file systems of the devices that the tests make; those without Unix metadata as programs (FUSE), whatever the
@@ -43,6 +45,9 @@ packages=(
     # reports and lint
     gnuplot-nox jq shellcheck
 )
+
+# Nobody needs them but that benchmark, and one of them brings a service.
+display_peers=(tigervnc-standalone-server tigervnc-viewer xpra python3-pil python3-lz4 python3-gi-cairo)
 
 # shellcheck source=scripts/pipewire-alsa.sh
 source "$here/pipewire-alsa.sh"
@@ -315,6 +320,21 @@ install_criu() {
     die "no CRIU was found that works on kernel $(uname -r)"
 }
 
+install_display_peers() {
+    if [[ -z $(missing_packages "${display_peers[@]}") ]]; then
+        say "${#display_peers[@]} peers of the display: in place"
+        return
+    fi
+    # xpra's package would listen on a TCP port of a host that has systemd, from now on and after every start.
+    if [[ -d /etc/systemd/system && -n $(missing_packages xpra) ]]; then
+        local unit
+        for unit in xpra.socket xpra.service; do
+            [[ -e /etc/systemd/system/$unit ]] || ln -s /dev/null "/etc/systemd/system/$unit"
+        done
+    fi
+    install_packages "${display_peers[@]}"
+}
+
 [[ -e /etc/debian_version ]] || die "this is made for Debian 12; elsewhere install by hand: ${packages[*]}"
 if [[ -z $(missing_packages "${packages[@]}") ]]; then
     say "${#packages[@]} packages: in place"
@@ -323,3 +343,4 @@ else
 fi
 install_pipewire_alsa
 install_criu
+if [[ ${1-} == display-peers ]]; then install_display_peers; fi
