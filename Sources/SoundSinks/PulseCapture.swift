@@ -5,8 +5,11 @@ internal import SoundDSP
 
 /// One recording at a PulseAudio server, of its default source.
 final class PulseCapture: CaptureStream {
-    private weak var sink: PulseSink?
+    private let recordings: PulseRecordings
+    /// `nil` once it is closed, or when there never was one.
+    private var connection: PulseRecordingConnection?
     private weak var client: (any CaptureStreamClient)?
+    private let configuration: SinkStreamConfiguration
     private let frameBytes: Int
     private var stream: OpaquePointer?
     private var isReady = false
@@ -16,17 +19,26 @@ final class PulseCapture: CaptureStream {
     /// What stands for a hole in the recording.
     private let silence: [UInt8]
 
-    init(sink: PulseSink, configuration: SinkStreamConfiguration, client: any CaptureStreamClient) {
-        self.sink = sink
+    init(
+        at recordings: PulseRecordings, configuration: SinkStreamConfiguration, client: any CaptureStreamClient
+    ) {
+        self.recordings = recordings
         self.client = client
+        self.configuration = configuration
         frameBytes = configuration.layout.frameBytes
         silence = [UInt8](repeating: 0, count: frameBytes * 1024)
+        connection = recordings.connection()
+        connection?.add(self)
+        connected()
+    }
+
+    /// Begins, when its connection can.
+    func connected() {
+        guard let connection, connection.isReady, stream == nil else { return }
         var spec = PulseChannels.sampleSpec(configuration.layout, rate: configuration.rate)
         var map = PulseChannels.pulseMap(configuration.layout.channelMap)
-        guard let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, &map)
-        else { return }
+        guard let stream = pa_stream_new(connection.context, configuration.name, &spec, &map) else { return }
         self.stream = stream
-        let me = Unmanaged.passUnretained(self).toOpaque()
         pa_stream_set_state_callback(stream, { _, me in PulseCapture.from(me)?.stateChanged() }, me)
         pa_stream_set_read_callback(stream, { _, _, me in PulseCapture.from(me)?.deliver() }, me)
         var attributes = pa_buffer_attr(
@@ -35,6 +47,12 @@ final class PulseCapture: CaptureStream {
         // Without it, a source gives what it has recorded when it likes, up to two seconds later.
         let flags = PA_STREAM_START_CORKED.rawValue | PA_STREAM_ADJUST_LATENCY.rawValue
         pa_stream_connect_record(stream, nil, &attributes, pa_stream_flags_t(flags))
+    }
+
+    /// Its connection has failed.
+    func disconnected() {
+        // Once begun, its stream has said so.
+        if stream == nil { client?.lost() }
     }
 
     private static func from(_ pointer: UnsafeMutableRawPointer?) -> PulseCapture? {
@@ -51,8 +69,8 @@ final class PulseCapture: CaptureStream {
     }
 
     func stop(_ completion: @escaping () -> Void) {
-        guard isReady, let stream, self.completion == nil else { return completion() }
         isRunning = false
+        guard isReady, let stream, self.completion == nil else { return completion() }
         self.completion = completion
         operation = pa_stream_cork(
             stream, 1,
@@ -77,13 +95,15 @@ final class PulseCapture: CaptureStream {
     }
 
     func close() {
-        sink?.remove(self)
+        connection?.remove(self)
         abandon()
+        recordings.sweep()
     }
 
     /// The connection is gone, or goes now.
     func abandon() {
         client = nil
+        connection = nil
         finish()
         guard let stream else { return }
         pa_stream_set_state_callback(stream, nil, nil)

@@ -20,7 +20,7 @@ public final class PulseSink: SoundSink {
     private(set) var context: OpaquePointer?
     private var retryTimer: LoopTimer?
     private var streams: [PulseStream] = []
-    private var captures: [PulseCapture] = []
+    private let recordings: PulseRecordings
     /// What a query under way has found so far.
     private var found: SinkCapabilities?
     private var foundSource: SourceCapabilities?
@@ -37,6 +37,8 @@ public final class PulseSink: SoundSink {
         self.applicationName = applicationName
         self.observer = observer
         loop = pulseLoop
+        recordings = try PulseRecordings(
+            server: server, applicationName: applicationName, on: pulseLoop, eventLoop: eventLoop)
         retryTimer = try LoopTimer(on: eventLoop) { [weak self] in self?.connect() }
         connect()
     }
@@ -61,9 +63,7 @@ public final class PulseSink: SoundSink {
     public func makeCapture(_ configuration: SinkStreamConfiguration, client: any CaptureStreamClient)
         -> any CaptureStream
     {
-        let capture = PulseCapture(sink: self, configuration: configuration, client: client)
-        captures.append(capture)
-        return capture
+        PulseCapture(at: recordings, configuration: configuration, client: client)
     }
 
     public func close() {
@@ -75,16 +75,11 @@ public final class PulseSink: SoundSink {
         streams.removeAll { $0 === stream }
     }
 
-    func remove(_ capture: PulseCapture) {
-        captures.removeAll { $0 === capture }
-    }
-
     private func drop() {
         // Each lets go of its client's callbacks before the connection, and with it the stream, ends.
         for stream in streams { stream.abandon() }
-        for capture in captures { capture.abandon() }
         streams = []
-        captures = []
+        recordings.close()
         isQuerying = false
         if let context {
             pa_context_set_state_callback(context, nil, nil)

@@ -36,7 +36,8 @@ import Testing
         for recorder in recorders {
             let heard = recorder.frames.filter { $0 != 0 }
             let isExact = heard == (place.source == .sound ? music : [])
-            #expect(isExact, "\(FrameComparison(reference: music, recording: heard))")
+            let first = zip(heard, music).prefix { $0 == $1 }.count
+            #expect(isExact, "from frame \(first) on: \(FrameComparison(reference: music, recording: heard))")
         }
     }
 

@@ -82,5 +82,7 @@ final class TestRecorder: CaptureStreamClient {
         onCaptured?()
     }
 
-    func lost() {}
+    private(set) var isLost = false
+
+    func lost() { isLost = true }
 }
