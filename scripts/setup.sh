@@ -24,8 +24,8 @@ packages=(
     # pods: run, base file systems, the device, the network namespace
     runc libseccomp2 mmdebstrap squashfs-tools skopeo umoci e2fsprogs mount iproute2 slirp4netns
     debian-archive-keyring
-    # filters of a session's stream
-    zstd lz4 age
+    # filters of a session's stream, and what CRIU packs a pod's tmpfs with
+    zstd lz4 age pigz
     # sound servers, players and peers of the demo, the tests and the benchmarks
     pulseaudio pulseaudio-utils pipewire pipewire-pulse wireplumber alsa-utils mpg123 libasound2-plugins
     # the programs of the sound matrix, and what its clients of libraries are compiled with
@@ -320,6 +320,16 @@ install_criu() {
     die "no CRIU was found that works on kernel $(uname -r)"
 }
 
+# CRIU has tar pack each tmpfs of a pod with whatever gzip is found first: the engine has it look here. pigz can store what
+# the session's own filters compress anyway.
+give_criu_its_gzip() {
+    local pigz
+    pigz=$(command -v pigz)
+    [[ $(readlink "$prefix/bin/gzip" || true) != "$pigz" ]] || return 0
+    mkdir -p "$prefix/bin"
+    ln -sf "$pigz" "$prefix/bin/gzip"
+}
+
 install_display_peers() {
     if [[ -z $(missing_packages "${display_peers[@]}") ]]; then
         say "${#display_peers[@]} peers of the display: in place"
@@ -343,4 +353,5 @@ else
 fi
 install_pipewire_alsa
 install_criu
+give_criu_its_gzip
 if [[ ${1-} == display-peers ]]; then install_display_peers; fi

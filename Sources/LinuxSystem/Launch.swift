@@ -19,9 +19,9 @@ public struct Launch: Sendable {
     }
 
     /// Where programs are found, and nothing of the caller's.
-    public static let plainEnvironment = [
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
-    ]
+    public static let plainEnvironment = ["PATH=\(searchPath)", locale]
+    public static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    public static let locale = "LC_ALL=C.UTF-8"
 
     /// This process's own.
     public static var callersEnvironment: [String] {

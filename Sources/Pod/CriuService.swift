@@ -23,7 +23,7 @@ struct CriuService: ~Copyable {
             try UnixSocket.pair(kind: .sequentialPacket)
         }
         var launch = Launch(
-            criu.program, ["swrk", "\(Self.socketNumber)"], environment: Launch.plainEnvironment + environment)
+            criu.program, ["swrk", "\(Self.socketNumber)"], environment: criu.environment + environment)
         launch.give(ends.second.number, as: Self.socketNumber)
         launch.give(lock, as: Self.lockNumber)
         process = try launch.start()
