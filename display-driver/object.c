@@ -33,7 +33,7 @@ static Bool fill(struct driver *driver, uint64_t epoch) {
     server->version = DISPLAY_ABI_VERSION;
     server->object_bytes = DISPLAY_OBJECT_BYTES;
     server->features = DISPLAY_FEATURE_RESIZE | DISPLAY_FEATURE_VIDEO | DISPLAY_FEATURE_CURSOR | DISPLAY_FEATURE_INPUT |
-                       DISPLAY_FEATURE_KEYMAP | DISPLAY_FEATURE_CLIPBOARD | DISPLAY_FEATURE_LOCK;
+                       DISPLAY_FEATURE_KEYMAP | DISPLAY_FEATURE_CLIPBOARD | DISPLAY_FEATURE_LOCK | DISPLAY_FEATURE_REST;
     server->epoch = epoch;
     server->state = DISPLAY_STATE_RUNNING;
     __atomic_store_n(&server->magic, DISPLAY_ABI_MAGIC, __ATOMIC_RELEASE);

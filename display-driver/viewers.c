@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-// How often the leases are looked at: often when somebody holds a key down, ms.
-enum { LOOK_MS = DISPLAY_LEASE_MS / 2, LOOK_HELD_MS = DISPLAY_LEASE_MS / 8 };
+// How often the leases are looked at: often when somebody holds a key down, and rarely when all rest, ms.
+enum { LOOK_MS = DISPLAY_LEASE_MS / 2, LOOK_HELD_MS = DISPLAY_LEASE_MS / 8, LOOK_REST_MS = DISPLAY_REST_LEASE_MS / 2 };
 
 // When this process began, as the kernel counts it: a restored process has begun later than the one that was dumped.
 // 0 where /proc cannot be read.
@@ -81,6 +81,16 @@ static void look_at_layout(struct driver *driver, uint32_t slot) {
     object_tell(driver);
 }
 
+static Bool holds_something(const struct viewer *viewer) {
+    static const uint8_t none[sizeof viewer->keys];
+    return viewer->buttons != 0 || memcmp(viewer->keys, none, sizeof none) != 0;
+}
+
+static Bool rests(const struct driver *driver, uint32_t slot) {
+    uint32_t flags = display_load(&driver->object->viewers[slot].flags);
+    return flags & DISPLAY_VIEWER_RESTS && !holds_something(&driver->viewers[slot]);
+}
+
 // FALSE when it has more to say than is heard at once.
 static Bool look_at_slot(struct driver *driver, uint32_t slot, CARD32 now) {
     struct viewer *viewer = &driver->viewers[slot];
@@ -101,12 +111,14 @@ static Bool look_at_slot(struct driver *driver, uint32_t slot, CARD32 now) {
         look_for_restore(driver);
         attach(driver, slot, owner, now);
     }
+    // Looked at before the heartbeat: who rests no longer counts it up first.
+    uint32_t lease = rests(driver, slot) ? DISPLAY_REST_LEASE_MS : DISPLAY_LEASE_MS;
     uint32_t heartbeat = display_load(&from->heartbeat);
     if (heartbeat != viewer->heartbeat) {
         viewer->heartbeat = heartbeat;
         viewer->seen = now;
         echo(&driver->object->server.echoes[slot].heartbeat, heartbeat);
-    } else if (now - viewer->seen >= DISPLAY_LEASE_MS) {
+    } else if (now - viewer->seen >= lease) {
         look_for_restore(driver);
         display_viewer_release(from, owner);
         detach(driver, slot);
@@ -142,9 +154,8 @@ static CARD32 lease_timer(OsTimerPtr timer, CARD32 now, void *data) {
     for (uint32_t n = 0; n < DISPLAY_VIEWERS; n++) {
         const struct viewer *viewer = &driver->viewers[n];
         if (viewer->owner == 0) continue;
-        if (next == 0) next = LOOK_MS;
-        static const uint8_t none[sizeof viewer->keys];
-        if (viewer->buttons != 0 || memcmp(viewer->keys, none, sizeof none) != 0) next = LOOK_HELD_MS;
+        CARD32 soon = holds_something(viewer) ? LOOK_HELD_MS : rests(driver, n) ? LOOK_REST_MS : LOOK_MS;
+        if (next == 0 || soon < next) next = soon;
     }
     return next;
 }

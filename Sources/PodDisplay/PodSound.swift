@@ -21,7 +21,7 @@ package final class PodSound {
 
     package init(_ folder: PodFolder) { broker = BrokerClient(socket: folder.brokerControl) }
 
-    /// Called several times a second; gives what is known by now.
+    /// Called now and then; gives what is known by now.
     package func look() -> String? {
         if let text = answer.text.withLock({ $0.take() }) {
             self.text = text

@@ -39,17 +39,11 @@ public final class Viewer {
     /// Why the last suspend did not succeed; shown until something else is.
     var failure: String?
 
-    // ns of the monotonic clock.
-    private var lastBeat: UInt64 = 0
-    private var lastEcho: (heartbeat: UInt32, at: UInt64) = (0, 0)
+    /// When it was last asked whether the pod is still there, ns of the monotonic clock.
     private var lastLook: UInt64 = 0
     /// The size that was asked for last, until it was answered.
     private var request: (serial: UInt32, width: Int, height: Int)?
     private var requestWanted = false
-
-    /// A server that is busy may take this long to look at a heartbeat, ns.
-    private static let patience: UInt64 = 2_000_000_000
-    private static let beat = UInt64(DISPLAY_HEARTBEAT_MS) * 1_000_000
 
     /// Opens the window. Before any other thread of this process starts.
     public init(_ source: DisplaySource, _ options: ViewerOptions) throws {
@@ -142,7 +136,8 @@ public final class Viewer {
         // News that wait for the host's server are not to wake us again and again.
         if hasNews { entries[1].fd = -1 }
         let now = MonotonicClock.nanoseconds
-        let left = lastBeat &+ Self.beat > now ? (lastBeat &+ Self.beat - now) / 1_000_000 + 1 : 0
+        let next = min(slot.nextBeat, farewell?.at ?? .max)
+        let left = next > now ? (next - now) / 1_000_000 + 1 : 0
         let milliseconds = slot.hasWaiting ? min(left, 2) : left
         _ = poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
         hasEvents = entries[0].revents != 0
@@ -152,7 +147,7 @@ public final class Viewer {
         }
         if entries[2].revents != 0, signals.next() != nil, job == nil { end = .detached }
         if job != nil { lookAtJob() }
-        if MonotonicClock.nanoseconds >= lastBeat &+ Self.beat { try beat() }
+        if MonotonicClock.nanoseconds >= next { try beat() }
     }
 
     // MARK: From the pod
@@ -204,15 +199,12 @@ public final class Viewer {
 
     private func beat() throws {
         let now = MonotonicClock.nanoseconds
-        lastBeat = now
+        slot.beat()
         if let farewell {
             if now >= farewell.at { end = farewell.end }
             return
         }
-        slot.beat()
         clipboard?.tick()
-        if let echo = slot.echo, echo != lastEcho.heartbeat || lastEcho.at == 0 { lastEcho = (echo, now) }
-        if lastEcho.at == 0 { lastEcho.at = now }
         guard job == nil else { return }
         if !slot.isOurs, !object.isGone {
             // We were too busy for our lease: from the beginning. Others may have been faster.
@@ -221,16 +213,16 @@ public final class Viewer {
                 return
             }
         }
-        let isSilent = now - lastEcho.at > Self.patience
-        if isSilent || object.isGone, now - lastLook > 500_000_000 {
+        let isAnswering = !slot.isSilent && !object.isGone
+        if now - lastLook > (isAnswering ? 900_000_000 : 500_000_000) {
             lastLook = now
             if source.hasEnded() {
                 farewell(.podEnded, "\(options.name) was suspended or stopped", seconds: 1)
                 return
             }
-            if let other = try? source.open(), other.identity != object.identity { try? use(other) }
+            if !isAnswering, let other = try? source.open(), other.identity != object.identity { try? use(other) }
         }
-        let trouble = isSilent || object.isGone ? "\(options.name) does not answer; waiting for it" : problem ?? failure
+        let trouble = isAnswering ? problem ?? failure : "\(options.name) does not answer; waiting for it"
         let sound = options.hasBar ? source.sound() : nil
         if trouble != nil || isTroubled || sound != self.sound {
             self.sound = sound
@@ -249,7 +241,6 @@ public final class Viewer {
             object = new
         }
         slot = fresh
-        lastEcho = (0, 0)
         epoch = object.epoch
         hasNews = true
         request = nil

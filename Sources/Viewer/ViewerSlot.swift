@@ -13,6 +13,24 @@ package final class ViewerSlot {
     /// Events for which the ring had no room yet.
     private var waiting: [display_event] = []
     private var lastSerial: UInt32 = 0
+    /// Keys, and from 1 << 16 on buttons, that the driver was told are down.
+    private var held: Set<UInt32> = []
+    private var isFlat: Bool
+    /// A driver of today's lets a viewer that has nothing to say beat rarely.
+    private let mayRest: Bool
+    private var isResting = false
+
+    // ns of the monotonic clock.
+    /// When the next heartbeat is due.
+    package private(set) var nextBeat: UInt64 = 0
+    private var lastEvent = MonotonicClock.nanoseconds
+    private var lastEcho: (heartbeat: UInt32?, at: UInt64) = (nil, MonotonicClock.nanoseconds)
+
+    /// How long it has nothing to say before it rests, ns.
+    private static let beforeRest: UInt64 = 3_000_000_000
+    /// How long a driver that is busy may not look at a heartbeat, and one that looks rarely, ns.
+    private static let silence: UInt64 = 2_000_000_000
+    private static let restSilence = UInt64(DISPLAY_REST_LEASE_MS + DISPLAY_REST_HEARTBEAT_MS) * 1_000_000
 
     /// More than a person can type while a busy server does not look.
     private static let patience = 4096
@@ -29,8 +47,10 @@ package final class ViewerSlot {
         self.number = number
         self.owner = owner
         self.viewer = viewer
+        self.isFlat = isFlat
+        mayRest = display_features(object.words) & UInt64(DISPLAY_FEATURE_REST.rawValue) != 0
         display_store(display_viewer_refresh(viewer), refreshMilliHertz)
-        display_store(display_viewer_flags(viewer), isFlat ? DISPLAY_VIEWER_FLAT.rawValue : 0)
+        storeFlags()
         for port in 0..<DISPLAY_VIDEO_PORTS { display_store(display_viewer_hold(viewer, port), 0) }
         if let text = display_viewer_label(viewer) {
             var bytes = Array(label.utf8.prefix(63))
@@ -59,26 +79,68 @@ package final class ViewerSlot {
 
     var heartbeat: UInt32 { display_load(display_viewer_heartbeat(viewer)) }
 
+    /// Whether the driver has not looked at us for longer than it should take.
+    package var isSilent: Bool {
+        MonotonicClock.nanoseconds - lastEcho.at > (isResting ? Self.restSilence : Self.silence)
+    }
+
+    /// Says that we are there, and that we rest when there has been nothing to say for long.
     package func beat() {
+        let now = MonotonicClock.nanoseconds
+        if let echo, echo != lastEcho.heartbeat { lastEcho = (echo, now) }
+        if !isResting, mayRest, held.isEmpty, waiting.isEmpty, now - lastEvent > Self.beforeRest { isResting = true }
+        nextBeat = now + UInt64(isResting ? DISPLAY_REST_HEARTBEAT_MS : DISPLAY_HEARTBEAT_MS) * 1_000_000
         guard isOurs else { return }
         display_store(display_viewer_heartbeat(viewer), heartbeat &+ 1)
+        storeFlags()
+    }
+
+    /// Before an event, which may be a key that is to be let go when we die.
+    private func wake() {
+        lastEvent = MonotonicClock.nanoseconds
+        guard isResting else { return }
+        isResting = false
+        lastEcho.at = lastEvent
+        beat()
+    }
+
+    private func storeFlags() {
+        let flags = (isFlat ? DISPLAY_VIEWER_FLAT.rawValue : 0) | (isResting ? DISPLAY_VIEWER_RESTS.rawValue : 0)
+        display_store(display_viewer_flags(viewer), flags)
     }
 
     package func ring() { display_ring(display_doorbell(object.words)) }
 
     func setFlat(_ isFlat: Bool) {
+        self.isFlat = isFlat
         guard isOurs else { return }
-        display_store(display_viewer_flags(viewer), isFlat ? DISPLAY_VIEWER_FLAT.rawValue : 0)
+        storeFlags()
         ring()
     }
 
     // MARK: Input
 
-    package func key(_ code: UInt32, isDown: Bool) { send(DISPLAY_EVENT_KEY, code: code, value: isDown ? 1 : 0) }
-    package func button(_ code: UInt32, isDown: Bool) { send(DISPLAY_EVENT_BUTTON, code: code, value: isDown ? 1 : 0) }
+    package func key(_ code: UInt32, isDown: Bool) {
+        hold(code, isDown)
+        send(DISPLAY_EVENT_KEY, code: code, value: isDown ? 1 : 0)
+    }
+
+    package func button(_ code: UInt32, isDown: Bool) {
+        hold(code | 1 << 16, isDown)
+        send(DISPLAY_EVENT_BUTTON, code: code, value: isDown ? 1 : 0)
+    }
+
     package func motion(x: Int, y: Int) { send(DISPLAY_EVENT_MOTION, x: x, y: y) }
+
     /// Everything that we hold down is let go.
-    package func release() { send(DISPLAY_EVENT_RELEASE) }
+    package func release() {
+        held = []
+        send(DISPLAY_EVENT_RELEASE)
+    }
+
+    private func hold(_ what: UInt32, _ isDown: Bool) {
+        if isDown { held.insert(what) } else { held.remove(what) }
+    }
 
     private func send(_ type: display_event_type, code: UInt32 = 0, value: UInt16 = 0, x: Int = 0, y: Int = 0) {
         let event = display_event(
@@ -89,8 +151,9 @@ package final class ViewerSlot {
         if waiting.count >= Self.patience {
             // Nobody knows any more what it would add up to.
             waiting.removeAll()
-            return send(DISPLAY_EVENT_RELEASE)
+            return release()
         }
+        wake()
         waiting.append(event)
     }
 

@@ -21,7 +21,8 @@ final class VNCServer {
     private var cursor: (serial: UInt32, isVisible: Bool)?
     private var buttons: UInt32 = 0
     private var clients = 0
-    private var lastEcho: (heartbeat: UInt32, at: UInt64) = (0, MonotonicClock.nanoseconds)
+    /// When it was last asked whether the pod is still there, ns of the monotonic clock.
+    private var lastLook: UInt64 = 0
 
     /// Bytes of a screen that is shown.
     private static let limit: UInt64 = 256 << 20
@@ -69,7 +70,6 @@ final class VNCServer {
     /// Serves until a signal comes, or the pod is gone.
     func run() throws {
         defer { slot.leave() }
-        var lastBeat: UInt64 = 0
         while signals.next() == nil {
             if keys.isPending { keys.isPending = !slot.pushKeymap(keys.text) }
             // Keys mean what the keymap before them says.
@@ -77,23 +77,22 @@ final class VNCServer {
             update()
             cvnc_run(vnc, clients > 0 ? Self.busy : Self.idle)
             let now = MonotonicClock.nanoseconds
-            guard now - lastBeat >= UInt64(DISPLAY_HEARTBEAT_MS) * 1_000_000 * 3 / 4 else { continue }
-            lastBeat = now
-            slot.beat()
-            if let echo = slot.echo, echo != lastEcho.heartbeat { lastEcho = (echo, now) }
-            if !slot.isOurs || object.isGone || now - lastEcho.at > 2_000_000_000 { try lookAnew(now) }
+            // By the time that the loop comes round again, it may be due.
+            if now + UInt64(Self.idle) * 1000 / 2 >= slot.nextBeat { slot.beat() }
+            guard now - lastLook > 500_000_000 else { continue }
+            lastLook = now
+            if source.hasEnded() { throw Failure("pod \(name)", "was suspended or stopped") }
+            if !slot.isOurs || object.isGone || slot.isSilent { try lookAnew() }
         }
     }
 
     /// Another server in the pod, or none any more.
-    private func lookAnew(_ now: UInt64) throws {
-        if source.hasEnded() { throw Failure("pod \(name)", "was suspended or stopped") }
+    private func lookAnew() throws {
         let found = object.isGone || slot.isOurs ? (try? source.open()) : object
         guard let found, found.identity != object.identity || !slot.isOurs else { return }
         if let fresh = try? Self.attach(found, name) {
             slot.leave()
             (object, slot, position, cursor) = (found, fresh, .max, nil)
-            lastEcho = (0, now)
             keys.isPending = true
         }
     }

@@ -148,6 +148,8 @@ final class DisplayPeer {
         }
     }
 
+    func set(flags: UInt32) { display_store(display_viewer_flags(viewer), flags) }
+
     func beat() {
         guard let heartbeat = display_viewer_heartbeat(viewer) else { return }
         display_store(heartbeat, display_load(heartbeat) &+ 1)

@@ -121,6 +121,24 @@ extension DisplayTests {
             #expect(try next(program) == "release 38 a")
         }
 
+        @Test func aViewerThatRestsKeepsItsSlotWithRareHeartbeats() throws {
+            let (_, peer, program) = try ready()
+            peer.set(flags: DISPLAY_VIEWER_RESTS.rawValue)
+            for _ in 0..<2 {
+                // Longer than the lease of one that does not rest.
+                usleep((DISPLAY_LEASE_MS + DISPLAY_REST_HEARTBEAT_MS / 2) * 1000)
+                #expect(peer.isAttached)
+                peer.beat()
+            }
+            // With a key down it does not rest, whatever it says.
+            try peer.send(DISPLAY_EVENT_KEY, 38, 1)
+            #expect(try next(program) == "press 38 a")
+            #expect(try next(program) == "release 38 a")
+            #expect(!peer.isAttached)
+            try peer.attach(flags: DISPLAY_VIEWER_RESTS.rawValue)
+            try waitUntil("who rests for ever loses its slot, too") { !peer.isAttached }
+        }
+
         @Test func twoViewersTypeOnOneKeyboard() throws {
             let (server, first, program) = try ready()
             let second = try DisplayPeer(server)

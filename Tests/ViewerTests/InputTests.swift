@@ -66,6 +66,23 @@ extension ViewerTests {
             try probe.expect("key up 56 b")
         }
 
+        @Test func aViewerRestsAndIsThereWhenAKeyIsPressed() throws {
+            let (pod, host) = (
+                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
+            )
+            let probe = try Probe(on: pod)
+            let viewer = try ViewerProcess(pod.object, on: host)
+            let window = try viewer.windows().whole
+            let memory = try ObjectMemory(pod.object)
+            try waitUntil("the viewer rests") { memory.resting == 1 }
+            try host.run(["xdotool", "windowfocus", "--sync", window, "keydown", "b"])
+            try probe.expect("key down 56 b")
+            #expect(memory.resting == 0)
+            viewer.process.kill()
+            try probe.expect("key up 56 b")
+            try waitUntil("its slot is free") { memory.owners == 0 }
+        }
+
         @Test func thePointerIsWhereItIsSeen() throws {
             let (pod, host) = (
                 try XServer(.driver(), width: 320, height: 240), try XServer(.xvfb, width: 1000, height: 800)

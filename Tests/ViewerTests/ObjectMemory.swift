@@ -25,6 +25,15 @@ final class ObjectMemory {
         (0..<DISPLAY_VIEWERS).count { display_load(display_viewer_owner(display_viewer_at(object, $0))) != 0 }
     }
 
+    /// Those of viewers that rest.
+    var resting: Int {
+        (0..<DISPLAY_VIEWERS).count {
+            let viewer = display_viewer_at(object, $0)
+            return display_load(display_viewer_owner(viewer)) != 0
+                && display_load(display_viewer_flags(viewer)) & DISPLAY_VIEWER_RESTS.rawValue != 0
+        }
+    }
+
     /// The first video port's frame; `nil` when no port has shown any.
     var frame: display_video? {
         for port in 0..<DISPLAY_VIDEO_PORTS {

@@ -68,6 +68,9 @@
 #define DISPLAY_HEARTBEAT_MS 200u
 /// ... or its slot is taken from it, and what it held down is let go, after this long, ms.
 #define DISPLAY_LEASE_MS 800u
+/// The same of a viewer that rests (DISPLAY_VIEWER_RESTS): on both sides, an idle screen costs a fifth of the wake-ups.
+#define DISPLAY_REST_HEARTBEAT_MS 1000u
+#define DISPLAY_REST_LEASE_MS 4000u
 /// The rate at which Present and vsync run while no viewer says another, thousandths of a Hz; and the bounds of it.
 #define DISPLAY_DEFAULT_REFRESH_MHZ 60000u
 #define DISPLAY_MIN_REFRESH_MHZ 1000u
@@ -138,6 +141,7 @@ enum display_feature {
     DISPLAY_FEATURE_KEYMAP = 1 << 4,    // takes keymaps
     DISPLAY_FEATURE_CLIPBOARD = 1 << 5, // a pod-clipboard may be there (display_object.clipboard.owner says whether)
     DISPLAY_FEATURE_LOCK = 1 << 6,      // knows DISPLAY_EVENT_LOCK
+    DISPLAY_FEATURE_REST = 1 << 7,      // knows DISPLAY_VIEWER_RESTS
 };
 
 enum display_state { DISPLAY_STATE_RUNNING = 1, DISPLAY_STATE_GONE = 2 };
@@ -337,6 +341,9 @@ struct display_layout {
 enum display_viewer_flag {
     /// It cannot show video: while it is there, frames are drawn into the frame buffer as well.
     DISPLAY_VIEWER_FLAT = 1 << 0,
+    /// It holds no key and no button down, and its heartbeats are rare. Before it sends an event it counts its heartbeat up,
+    /// then takes this away.
+    DISPLAY_VIEWER_RESTS = 1 << 1,
 };
 
 /// A viewer slot: two pages and a bit, written by the viewer that owns it; only `owner` by the driver too.
@@ -345,7 +352,8 @@ enum display_viewer_flag {
 /// where it stands. Write flags, refresh, holds and label anew: the slot still has the last owner's. (So it has of the
 /// layout, the keymap and the clipboard, but they name their owner.) Send DISPLAY_EVENT_RELEASE, count `heartbeat` up and
 /// ring the doorbell.
-/// Keep: count `heartbeat` up every DISPLAY_HEARTBEAT_MS; no doorbell is needed. If `owner` is no longer one's own
+/// Keep: count `heartbeat` up every DISPLAY_HEARTBEAT_MS (DISPLAY_REST_HEARTBEAT_MS while `flags` say that it rests); no
+/// doorbell is needed. If `owner` is no longer one's own
 /// number, the lease ran out (a host that was busy): attach again.
 /// Leave: exchange `owner` for 0 if it is still one's own; ring.
 struct display_viewer {
