@@ -60,6 +60,15 @@ public struct Picture: Equatable, Sendable {
         return Picture(width: width, height: height, pixels: part)
     }
 
+    /// Without what lies in a rectangle.
+    public func blanked(x: Int, y: Int, width: Int, height: Int) -> Picture {
+        var rest = self
+        for line in y..<y + height {
+            for column in x..<x + width { rest.pixels[line * self.width + column] = 0 }
+        }
+        return rest
+    }
+
     /// Pixels that differ; all of them when the sizes do.
     public func differences(from other: Picture) -> Int {
         guard width == other.width, height == other.height else { return max(pixels.count, other.pixels.count) }

@@ -68,6 +68,19 @@ final class DesktopStage {
         try host.must(["screenshot", Self.pod, build.string + "/\(name).png"], program: "podview")
     }
 
+    /// When `body` fails, leaves what the screen shows, and says what runs in the pod and what its programs said.
+    func explaining<Result>(on host: LabHost, as name: String, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch {
+            try? keepScreenshot(on: host, as: "\(name)-failed")
+            let processes = try? host.run(["ps", Self.pod]).output
+            let tail = ["sh", "-c", "tail -n 20 /var/log/mediapod/*.log"]
+            let logs = try? host.run(["exec", Self.pod, "--"] + tail).output
+            throw Failure("\(error)", "\(processes ?? "")\n\(logs ?? "")")
+        }
+    }
+
     /// Waits until all that still changes are clocks and blinking cursors.
     func waitUntilCalm(on host: LabHost) throws {
         var (last, calm) = (try screenshot(on: host), 0)
@@ -80,11 +93,11 @@ final class DesktopStage {
         }
     }
 
-    /// The programs of the user that are named so, by their numbers in the pod.
+    /// The programs of the user whose names are of this pattern, a shell's, by their numbers in the pod.
     func processes(_ name: String, on host: LabHost) throws -> [Substring] {
         let scan = """
             for p in /proc/[0-9]*; do
-                read -r comm < $p/comm && [ "$comm" = '\(name)' ] && echo ${p#/proc/}
+                read -r comm < $p/comm && case $comm in \(name)) echo ${p#/proc/};; esac
             done
             """
         return try output(of: "{ \(scan); true; } 2>/dev/null", on: host).split(separator: "\n")

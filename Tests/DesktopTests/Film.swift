@@ -9,6 +9,10 @@ struct Film {
     static let rate = 25.0
     static let size = (width: 640, height: 400)
     static let soundRate = 44100.0
+    /// Where its window is put on a pod's screen.
+    static let place = (x: 600, y: 320)
+    /// Where it may be by then: IceWM arranges all windows anew on a screen of another size.
+    fileprivate static let places = [place, (x: 0, y: 0)]
     private static let field = 40
     private static let bits = 16
 
@@ -36,16 +40,11 @@ struct Film {
     /// No colour where the number is; planes of colour have half the lines.
     private static func grey(_ plane: String) -> String { "if(lt(Y,\(field / 2)),128,\(plane)(X,Y))" }
 
-    /// The number of the frame that fills this picture, as far as its proportions let it; `nil` when it shows none.
+    /// The number of the frame that this is; `nil` when it is none.
     static func frame(in picture: Picture) -> Int? {
-        let scale = min(
-            Double(picture.width) / Double(size.width), Double(picture.height) / Double(size.height))
-        let left = (Double(picture.width) - scale * Double(size.width)) / 2
-        let top = (Double(picture.height) - scale * Double(size.height)) / 2
         var number = 0
         for bit in 0..<bits {
-            let x = Int(left + (Double(bit) + 0.5) * Double(field) * scale)
-            let green = picture[x, Int(top + Double(field) / 2 * scale)] >> 8 & 0xff
+            let green = picture[bit * field + field / 2, field / 2] >> 8 & 0xff
             guard green < 60 || green > 195 else { return nil }
             if green > 195 { number |= 1 << bit }
         }
@@ -57,14 +56,17 @@ struct Film {
 struct Sightings {
     private var seen: [(frame: Int, nanoseconds: UInt64)] = []
 
-    /// Looks at the screen's upper left `size`, until so many frames have been seen.
-    init(of count: Int, on screen: XServer, size: (width: Int, height: Int)) throws {
+    /// Looks at where the film's window is on a screen that shows all of the pod's, until so many frames have been seen.
+    init(of count: Int, on screen: XServer) throws {
         try waitUntil("\(count) frames of the film are seen") {
             let before = MonotonicClock.nanoseconds
             let picture = try screen.picture()
             let now = (before + MonotonicClock.nanoseconds) / 2
-            let film = picture.cropped(x: 0, y: 0, width: size.width, height: size.height)
-            if let frame = Film.frame(in: film), frame != seen.last?.frame, frame > 0 { seen.append((frame, now)) }
+            let frames = Film.places.lazy.compactMap { place in
+                Film.frame(
+                    in: picture.cropped(x: place.x, y: place.y, width: Film.size.width, height: Film.size.height))
+            }
+            if let frame = frames.first, frame != seen.last?.frame, frame > 0 { seen.append((frame, now)) }
             return seen.count >= count
         }
     }
