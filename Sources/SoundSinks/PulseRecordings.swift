@@ -11,6 +11,10 @@ final class PulseRecordings {
     /// More recordings share these: a PulseAudio server takes 64 connections from all its clients, and what is in a pod may
     /// ask for as many recordings as it likes.
     static let maximumConnections = 4
+    /// How long one that nothing uses is kept, ns. libpulse leaves four descriptors behind when a connection ends while it
+    /// is being set up (16.1: the ring buffer that the server offers), and what is in a pod may begin and end recordings as
+    /// fast as it likes.
+    private static let patience: UInt64 = 5_000_000_000
 
     private let loop: PulseLoop
     private let server: String?
@@ -28,19 +32,20 @@ final class PulseRecordings {
     /// `nil` when there is no memory for one.
     func connection() -> PulseRecordingConnection? {
         let usable = connections.filter { !$0.hasFailed }
+        if let unused = usable.first(where: \.captures.isEmpty) { return unused }
         if usable.count >= Self.maximumConnections {
             return usable.min { $0.captures.count < $1.captures.count }
         }
         guard let context = pa_context_new(loop.api, applicationName) else { return nil }
-        let new = PulseRecordingConnection(context) { [weak self] in self?.sweep() }
+        // Later: libpulse is in a callback of its.
+        let new = PulseRecordingConnection(context) { [weak self] in self?.sweeper?.set(nanoseconds: 0) }
         connections.append(new)
         new.connect(to: server)
         return new
     }
 
-    /// A connection has failed, or may have no recording any more: ends it, but later, for libpulse may be in a callback of
-    /// its.
-    func sweep() { sweeper?.set(nanoseconds: 0) }
+    /// A connection may have no recording any more.
+    func sweep() { sweeper?.set(nanoseconds: Self.patience) }
 
     private func endUnused() {
         for failed in connections.filter(\.hasFailed) {
