@@ -54,7 +54,7 @@ extension Criu {
         if !watched.found.isEmpty { try CriuImages(folders.work).write(watched.cache, InodeNames.cacheName) }
         let queues = try PosixQueues(of: pod)
         let service = try CriuService(
-            self, keeping: lock, environment: CriuImages.environment(for: cgroup.processes))
+            self, keeping: lock, environment: packing + CriuImages.environment(for: cgroup.processes))
         let images = try Self.open(folders.images)
         let work = try Self.open(folders.work)
         var options = Self.options(pod.folder, images, work, log: "dump.log")

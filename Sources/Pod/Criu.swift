@@ -18,10 +18,11 @@ public struct Criu: Sendable {
         return Criu(program: program)
     }
 
-    /// What it runs with. It has `tar --gzip` pack each tmpfs of a pod, and a screen lies in one: compressing that takes
-    /// longer than dumping the X server, and the stream's filters do it anyway. So the gzip that `make setup` puts into `bin`
-    /// beside it, a pigz, comes first, and is told to store. Elsewhere it is gzip, and slower.
-    var environment: [String] {
+    /// The environment of a dump. It has `tar --gzip` pack each tmpfs of a pod, and a screen lies in one: compressing that
+    /// takes longer than dumping the X server, and the stream's filters do it anyway. So the gzip that `make setup` puts into
+    /// `bin` beside it, a pigz, comes first, and is told to store. Elsewhere it is gzip, and slower. A restore unpacks with
+    /// whatever gzip there is, which has nothing to do but copy.
+    var packing: [String] {
         let bin = program.removingLastComponent().appending("bin")
         return ["PATH=\(bin.string):\(Launch.searchPath)", Launch.locale, "PIGZ=-0 -p 1"]
     }

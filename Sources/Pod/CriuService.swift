@@ -17,13 +17,13 @@ struct CriuService: ~Copyable {
     /// - Parameters:
     ///   - lock: the pod's. What a killed engine leaves running here is still changing the pod: the lock stays taken until
     ///     it is done.
-    ///   - environment: `NAME=value`, more of it.
-    init(_ criu: Criu, keeping lock: Int32, environment: [String] = []) throws {
+    ///   - environment: `NAME=value`, all of it.
+    init(_ criu: Criu, keeping lock: Int32, environment: [String] = Launch.plainEnvironment) throws {
         let ends = try attempt("make", "a socket for CRIU") { () throws(Errno) in
             try UnixSocket.pair(kind: .sequentialPacket)
         }
         var launch = Launch(
-            criu.program, ["swrk", "\(Self.socketNumber)"], environment: criu.environment + environment)
+            criu.program, ["swrk", "\(Self.socketNumber)"], environment: environment)
         launch.give(ends.second.number, as: Self.socketNumber)
         launch.give(lock, as: Self.lockNumber)
         process = try launch.start()
