@@ -328,6 +328,7 @@ give_criu_its_gzip() {
     [[ $(readlink "$prefix/bin/gzip" || true) != "$pigz" ]] || return 0
     mkdir -p "$prefix/bin"
     ln -sf "$pigz" "$prefix/bin/gzip"
+    say "CRIU packs by $pigz"
 }
 
 install_display_peers() {

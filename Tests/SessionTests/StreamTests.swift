@@ -217,6 +217,36 @@ extension SessionTests {
             try resume(hosts.b)
         }
 
+        /// Compressing a tmpfs twice would only take time: 4 MB of zeroes stay that in CRIU's image.
+        @Test func aTmpfsIsStoredAndLeftToTheFilters() throws {
+            let hosts = try TestHosts()
+            try up(hosts.a)
+            let zeroes = hosts.folder.appending("zeroes")
+            try Files.write(zeroes, [UInt8](repeating: 0, count: 4_000_000), permissions: .ownerReadWrite)
+            try hosts.a.must(["cp", zeroes.string, "\(TestHosts.pod):/root/zeroes"])
+            try hosts.a.must(["exec", TestHosts.pod, "--", "sh", "-c", "cat /root/zeroes > /dev/shm/zeroes"])
+            try hosts.a.suspend()
+            struct Contents: Decodable {
+                struct Member: Decodable {
+                    var name: String
+                    var imageBytes: UInt64?
+
+                    enum CodingKeys: String, CodingKey {
+                        case name
+                        case imageBytes = "image_bytes"
+                    }
+                }
+                var members: [Member]
+            }
+            let text = try hosts.a.must(["inspect", TestHosts.pod, "--stream", "--format", "json"])
+            let members = try JSONText.decode(Contents.self, from: Array(text.utf8)).members
+            let packed = members.filter { $0.name.contains("tmpfs-") }
+            #expect(packed.contains { $0.imageBytes ?? 0 > 4_000_000 }, "\(members)")
+            try resume(hosts.b)
+            let size = try hosts.b.must(["exec", TestHosts.pod, "--", "sh", "-c", "wc -c < /dev/shm/zeroes"])
+            #expect(size == "4000000\n")
+        }
+
         @Test func inspectShowsWhatIsInAStream() throws {
             let hosts = try TestHosts()
             try up(hosts.a)

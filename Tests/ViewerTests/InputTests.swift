@@ -1,4 +1,5 @@
 import DisplayLab
+import Glibc
 import LinuxSystem
 import SoundLab
 import SystemPackage
@@ -6,6 +7,17 @@ import Testing
 
 extension ViewerTests {
     @Suite struct InputTests {
+        /// A pod's server with a program that says what it hears, and a host's with a viewer's window.
+        private func ready() throws -> (
+            pod: XServer, host: XServer, probe: Probe, viewer: ViewerProcess, window: String
+        ) {
+            let pod = try XServer(.driver(), width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 800, height: 600)
+            let probe = try Probe(on: pod)
+            let viewer = try ViewerProcess(pod.object, on: host)
+            return (pod, host, probe, viewer, try viewer.windows().whole)
+        }
+
         @Test func keysArriveWithTheirModifiersInTheHostsLayout() throws {
             let (pod, host) = (
                 try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
@@ -31,12 +43,7 @@ extension ViewerTests {
         }
 
         @Test func whatIsHeldIsLetGoWhenTheFocusIsLost() throws {
-            let (pod, host) = (
-                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
-            )
-            let probe = try Probe(on: pod)
-            let viewer = try ViewerProcess(pod.object, on: host)
-            let window = try viewer.windows().whole
+            let (_, host, probe, viewer, window) = try ready()
             try host.run(["xdotool", "windowfocus", "--sync", window, "keydown", "a", "keydown", "Control_L"])
             try probe.expect("key down 37 Control_L")
             let other = try Probe(on: host)  // takes the focus
@@ -50,16 +57,11 @@ extension ViewerTests {
             try host.run(["xdotool", "key", "c", "keyup", "Control_L"])
             let rest = try probe.expect("key up 37 Control_L")
             #expect(rest == ["key down 54 c", "key up 54 c"])
-            withExtendedLifetime(other) {}
+            withExtendedLifetime((other, viewer)) {}
         }
 
         @Test func aKilledViewersKeysAreLetGo() throws {
-            let (pod, host) = (
-                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
-            )
-            let probe = try Probe(on: pod)
-            let viewer = try ViewerProcess(pod.object, on: host)
-            let window = try viewer.windows().whole
+            let (_, host, probe, viewer, window) = try ready()
             try host.run(["xdotool", "windowfocus", "--sync", window, "keydown", "b"])
             try probe.expect("key down 56 b")
             viewer.process.kill()
@@ -67,12 +69,7 @@ extension ViewerTests {
         }
 
         @Test func aViewerRestsAndIsThereWhenAKeyIsPressed() throws {
-            let (pod, host) = (
-                try XServer(.driver(), width: 640, height: 480), try XServer(.xvfb, width: 800, height: 600)
-            )
-            let probe = try Probe(on: pod)
-            let viewer = try ViewerProcess(pod.object, on: host)
-            let window = try viewer.windows().whole
+            let (pod, host, probe, viewer, window) = try ready()
             let memory = try ObjectMemory(pod.object)
             try waitUntil("the viewer rests") { memory.resting == 1 }
             try host.run(["xdotool", "windowfocus", "--sync", window, "keydown", "b"])
@@ -81,6 +78,18 @@ extension ViewerTests {
             viewer.process.kill()
             try probe.expect("key up 56 b")
             try waitUntil("its slot is free") { memory.owners == 0 }
+        }
+
+        @Test func aViewerDoesNotRestBesideADriverThatDoesNotKnowIt() throws {
+            let pod = try XServer(.driver(), width: 640, height: 480)
+            let host = try XServer(.xvfb, width: 800, height: 600)
+            let memory = try ObjectMemory(pod.object)
+            memory.takeAwayRest()
+            let old = try ViewerProcess(pod.object, on: host)
+            _ = try old.windows()
+            // One that may rest does so by the time that this one has looked on for twice as long.
+            sleep(6)
+            #expect(memory.resting == 0 && memory.owners == 1)
         }
 
         @Test func thePointerIsWhereItIsSeen() throws {

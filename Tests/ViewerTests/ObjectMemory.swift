@@ -20,6 +20,12 @@ final class ObjectMemory {
 
     deinit { munmap(memory, Int(DISPLAY_CONTROL_BYTES)) }
 
+    /// As a driver of before viewers could rest says it.
+    func takeAwayRest() {
+        let features = memory.advanced(by: 8).assumingMemoryBound(to: UInt64.self)
+        features.pointee &= ~UInt64(DISPLAY_FEATURE_REST.rawValue)
+    }
+
     /// Viewer slots that are taken.
     var owners: Int {
         (0..<DISPLAY_VIEWERS).count { display_load(display_viewer_owner(display_viewer_at(object, $0))) != 0 }

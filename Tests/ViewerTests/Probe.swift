@@ -3,14 +3,16 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// `probe` on a pod's server.
+/// `probe` on a pod's server, which lives as long as it.
 final class Probe {
+    private let server: XServer
     private let process: ChildProcess
     private let input: OwnedDescriptor
     private let output: OwnedDescriptor
     private var buffered: [UInt8] = []
 
     init(on server: XServer) throws {
+        self.server = server
         let toProbe = try PipeEnds()
         let fromProbe = try PipeEnds()
         process = try ChildProcess(
