@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <net/route.h>
@@ -156,4 +157,17 @@ int csys_tcp_is_open(int socket) {
 int csys_reset_when_closed(int socket) {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     return checked(setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now));
+}
+
+int csys_drop_netlink_news(int socket) {
+    for (int dropped = 0;; dropped++) {
+        struct sockaddr_nl sender;
+        socklen_t size = sizeof sender;
+        char byte;
+        ssize_t count = recvfrom(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)&sender, &size);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0 && errno != EAGAIN) return -errno;
+        if (count < 0 || size < sizeof sender || sender.nl_family != AF_NETLINK || sender.nl_groups == 0) return dropped;
+        if (recv(socket, &byte, 1, MSG_DONTWAIT) < 0 && errno != EAGAIN) return -errno;
+    }
 }

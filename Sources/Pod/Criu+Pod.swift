@@ -29,8 +29,9 @@ extension Criu {
         public var initProcess: ProcessIdentity
         public var uidBase: UInt32
         public var uidCount: UInt32
-        /// Whether TCP connections that a server in the pod has not accepted yet are left out: who made one finds it reset.
-        public var leavesOutUnaccepted = false
+        /// Whether what CRIU cannot dump is left out where a kernel may lose it too: TCP connections that a server in the
+        /// pod has not accepted yet, who made one finds it reset; and unread news of interfaces (`NetlinkNews`).
+        public var leavesOutWhatMayBeLost = false
 
         public init(_ folder: PodFolder, initProcess: ProcessIdentity, uidBase: UInt32, uidCount: UInt32) {
             self.folder = folder
@@ -52,6 +53,7 @@ extension Criu {
         try Obstacle.requireUntraced(cgroup.processes) { pod.processes }
         let watched = try InodeNames(of: InodeNames.watched(by: cgroup.processes), in: pod.initProcess)
         if !watched.found.isEmpty { try CriuImages(folders.work).write(watched.cache, InodeNames.cacheName) }
+        if pod.leavesOutWhatMayBeLost { NetlinkNews.drop(unreadBy: cgroup.processes) }
         let queues = try PosixQueues(of: pod)
         let service = try CriuService(
             self, keeping: lock, environment: packing + CriuImages.environment(for: cgroup.processes))
@@ -60,7 +62,7 @@ extension Criu {
         var options = Self.options(pod.folder, images, work, log: "dump.log")
         options.number(UInt64(pod.initProcess.pid), Option.pid)
         options.flag(true, Option.leaveRunning)
-        options.flag(pod.leavesOutUnaccepted, Option.skipInFlight)
+        options.flag(pod.leavesOutWhatMayBeLost, Option.skipInFlight)
         if let freezer = cgroup.freezer { options.text(freezer.string, Option.freezeCgroup) }
         for mount in try ExternalMount.all(of: pod.initProcess, pod.folder) {
             options.text(mount.whenDumped, Option.external)

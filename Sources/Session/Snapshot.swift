@@ -142,7 +142,7 @@ struct Snapshot {
         }
         var pause = Criu.FrozenPod(
             folder, initProcess: initProcess, uidBase: state.uidBase, uidCount: state.uidCount)
-        pause.leavesOutUnaccepted = isLastAttempt
+        pause.leavesOutWhatMayBeLost = isLastAttempt
         let hasNewNames = try criu.dump(pause, to: images.forCriu, keeping: pod.lock.descriptor)
         report.dump = watch.lap()
         try stopIfInterrupted()
@@ -275,7 +275,7 @@ struct Snapshot {
         "In-flight connection",
         // Something unread that says who has sent it, in a socket whose owner wants to know (SO_PASSCRED).
         "Control messages in queue",
-        // News of interfaces or devices that its program has not read yet.
+        // News of interfaces or devices, or an answer, that its program has not read yet. The last attempt drops news.
         "netlink: The socket has data to read",
     ]
 

@@ -1,4 +1,6 @@
 import LinuxSystem
+import Pod
+import Session
 import SoundLab
 import SystemPackage
 import Testing
@@ -22,6 +24,7 @@ extension SessionTests {
             Obstacle(name: "traced", words: ["is being traced by process"]),
             Obstacle(name: "credentials", words: ["unread", "SO_PASSCRED"]),
             Obstacle(name: "watched", words: ["inotify"]),
+            Obstacle(name: "answer", words: ["unread", "netlink"]),
         ]
 
         @Test func whatCannotBeMovedIsRefusedAndTheSessionRunsOn() throws {
@@ -66,6 +69,28 @@ extension SessionTests {
             try hosts.a.suspend()
             try hosts.b.resume()
             try waitUntil("its client was told") { try hosts.b.count().value > 0 }
+            #expect(try hosts.b.count().nonce == before.nonce)
+        }
+
+        /// As a browser is that somebody has stopped: the kernel tells it of every neighbour, and it does not read.
+        @Test func newsThatNobodyReadsDoNotPreventASuspend() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let before = try hosts.a.count()
+            try hosts.a.must(["exec", TestHosts.pod, "--detach", "--", "obstacle", "news", "/root/ready"])
+            try waitUntil("it listens") {
+                try hosts.a.run(["exec", TestHosts.pod, "--", "sh", "-c", "[ -e /root/ready ]"]).code == 0
+            }
+            let folder = RuntimeFolder(hosts.a.runtime).pod(TestHosts.pod)
+            let process = try #require(try PodRuntime.readState(folder)?.initProcess?.pid)
+            let arguments = ["--net=/proc/\(process)/ns/net", "ip", "link", "set", "lo", "mtu", "65000"]
+            _ = try Pipeline.output(of: Command("nsenter", arguments))
+            // The fifth of each line is how many bytes nobody has read.
+            let sockets = try Files.text(FilePath("/proc/\(process)/net/netlink"), limit: 1 << 20).split(
+                separator: "\n")
+            #expect(sockets.dropFirst().contains { $0.split(separator: " ")[4] != "0" })
+            try hosts.a.suspend()
+            try hosts.b.resume()
             #expect(try hosts.b.count().nonce == before.nonce)
         }
 

@@ -34,4 +34,8 @@ int csys_tcp_is_open(int socket);
 /// Makes the last close(2) of the socket a reset: what it still has to send is dropped, and its peer told so.
 int csys_reset_when_closed(int socket);
 
+/// Takes news off the queue of a netlink socket: messages that the kernel sent to a group, up to the first that it sent to
+/// this socket alone. Gives their number; never waits.
+int csys_drop_netlink_news(int socket);
+
 #endif

@@ -3,6 +3,8 @@
 //   obstacle NAME FILE
 
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <mqueue.h>
 #include <signal.h>
 #include <stdio.h>
@@ -81,12 +83,38 @@ static void watched(void)
     must(unlink("watched"), "unlink");
 }
 
+static int interfaces(unsigned groups)
+{
+    int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    must(fd, "socket");
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
+    must(bind(fd, (struct sockaddr *)&address, sizeof address), "bind");
+    return fd;
+}
+
+/// The kernel's, to a question about the loopback interface.
+static void answer(void)
+{
+    struct {
+        struct nlmsghdr header;
+        struct ifinfomsg message;
+    } request = {
+        .header = {.nlmsg_len = sizeof request, .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST},
+        .message = {.ifi_index = 1},
+    };
+    must(send(interfaces(0), &request, sizeof request, 0), "send");
+}
+
+/// Is in the way once there are some.
+static void news(void) { interfaces(RTMGRP_LINK); }
+
 static const struct {
     const char *name;
     void (*make)(void);
 } obstacles[] = {
     {"packets", packets}, {"semaphore", semaphore}, {"count", count}, {"notified", notified}, {"nameless", nameless},
     {"traced", traced}, {"credentials", credentials}, {"watched", watched},
+    {"answer", answer}, {"news", news},
 };
 
 int main(int argument_count, char **arguments)
