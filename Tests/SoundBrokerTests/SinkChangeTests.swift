@@ -121,7 +121,7 @@ import Testing
         // Full scale twice: it saturates.
         let loud = [UInt32](
             repeating: UInt32(UInt16(bitPattern: Int16(30000))) | UInt32(UInt16(bitPattern: Int16(-30000))) << 16,
-            count: 48000)
+            count: 3 * 48000)
         let both = try (0..<2).map { _ in try host.play(loud, rate: 48000) }
         for player in both { #expect(player.wait().isSuccess) }
         _ = try host.broker.leave()

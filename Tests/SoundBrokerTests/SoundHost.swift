@@ -42,7 +42,8 @@ final class SoundHost {
 
     /// Starts aplay with raw stereo frames of 16 bits.
     func play(_ frames: [UInt32], rate: Int = 44100, options: [String] = []) throws -> ChildProcess {
-        let file = folder.appending("sound.raw")
+        // One of its own: another player may still be reading the last one.
+        let file = folder.path.appending("sound-\(players.count).raw")
         try Files.write(file, Frames.pack(frames), permissions: .ownerReadWrite)
         let player = try ChildProcess(
             Command(
