@@ -4,11 +4,14 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -116,14 +119,61 @@ int csys_set_attribute(const char *path, const char *name, const void *value, si
     return checked(lsetxattr(path, name, value, size, 0));
 }
 
+/// What this thread's files belong to, and what it may do with others', as it was before.
+struct owner {
+    uid_t user;
+    gid_t group;
+    struct __user_cap_data_struct capabilities[_LINUX_CAPABILITY_U32S_3];
+};
+
+static void be_owner_no_more(const struct owner *before) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    setfsuid(before->user);
+    setfsgid(before->group);
+    syscall(SYS_capset, &header, before->capabilities);
+}
+
+/// From now on what this thread makes belongs to `id`, and it may do with files what root may. 0, or -errno and nothing has
+/// changed.
+static int become_owner(uint32_t id, struct owner *before) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    if (syscall(SYS_capget, &header, before->capabilities) < 0) return -errno;
+    struct __user_cap_data_struct all[_LINUX_CAPABILITY_U32S_3];
+    memcpy(all, before->capabilities, sizeof all);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) all[i].effective = all[i].permitted;
+    // Of this thread only: glibc has no wrapper that would tell the others. It takes away what root may.
+    before->group = (gid_t)setfsgid(id);
+    before->user = (uid_t)setfsuid(id);
+    int result = checked((int)syscall(SYS_capset, &header, all));
+    if (result < 0) be_owner_no_more(before);
+    return result;
+}
+
+int csys_make_file_as(uint32_t id, int folder, const char *name) {
+    struct owner before;
+    int result = become_owner(id, &before);
+    if (result < 0) return result;
+    result = checked(openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    be_owner_no_more(&before);
+    return result;
+}
+
+int csys_rename_as(uint32_t id, int folder, const char *name, const char *new_name) {
+    struct owner before;
+    int result = become_owner(id, &before);
+    if (result < 0) return result;
+    result = checked(renameat(folder, name, folder, new_name));
+    be_owner_no_more(&before);
+    return result;
+}
+
 int csys_make_folder_as(uint32_t id, int folder, const char *name, mode_t mode) {
-    // Of this thread only, and glibc has no wrapper that would tell the others.
-    gid_t group = (gid_t)setfsgid(id);
-    uid_t user = (uid_t)setfsuid(id);
-    int result = mkdirat(folder, name, mode) < 0 && errno != EEXIST ? -errno : 0;
+    struct owner before;
+    int result = become_owner(id, &before);
+    if (result < 0) return result;
+    result = mkdirat(folder, name, mode) < 0 && errno != EEXIST ? -errno : 0;
     // What the umask took away.
     if (result == 0 && fchmodat(folder, name, mode, 0) < 0) result = -errno;
-    setfsuid(user);
-    setfsgid(group);
+    be_owner_no_more(&before);
     return result;
 }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import DeviceStore
 internal import Glibc
 public import LinuxSystem
@@ -54,15 +55,13 @@ public struct PodFiles: ~Copyable {
         _ source: borrowing OwnedDescriptor, mode: mode_t, owner: UInt32, into folder: borrowing OwnedDescriptor,
         as name: String, _ subject: String
     ) throws {
-        let place = try RootedFolder(FilePath("/proc/self/fd/\(folder.number)"))
         let temporary = ".\(name.prefix(100)).\(getpid()).new"
         do throws(Errno) {
-            let file = try place.open(
-                FilePath(temporary), flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, links: .refused)
+            // In the pod's own tmpfs nothing can be this host's root's, not even at first.
+            let file = OwnedDescriptor(adopting: try check(csys_make_file_as(owner, folder.number, temporary)))
             try Self.copy(source, to: file)
-            try retrying { fchown(file.number, owner, owner) }
             try retrying { fchmod(file.number, mode) }
-            try retrying { renameat(folder.number, temporary, folder.number, name) }
+            try check(csys_rename_as(owner, folder.number, temporary, name))
         } catch {
             unlinkat(folder.number, temporary, 0)
             throw Failure("write", subject, error)

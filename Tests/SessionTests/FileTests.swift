@@ -21,6 +21,10 @@ extension SessionTests {
             #expect(try hosts.a.must(["exec", "p", "--", "ls", "-ln", "/root/new"]).hasPrefix("-rwx------ 1 0 0 3 "))
             try hosts.a.must(["cp", source.string, "p:/root"])
             #expect(try hosts.a.must(["exec", "p", "--", "cat", "/root/source"]) == "one")
+            // Also where nothing can be the host's root's.
+            try hosts.a.must(["cp", source.string, "p:/dev/shm/new"])
+            let line = try hosts.a.must(["exec", "p", "--", "ls", "-ln", "/dev/shm/new"])
+            #expect(line.hasPrefix("-rwx------ 1 0 0 3 "))
             try hosts.a.must(["exec", "p", "--", "sh", "-c", "echo two > /root/new"])
             try hosts.a.suspend()
 

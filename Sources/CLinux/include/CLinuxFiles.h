@@ -38,6 +38,11 @@ int csys_set_attribute(const char *path, const char *name, const void *value, si
 /// Makes a folder with exactly this mode as the user `id`, group alike: in a tmpfs that belongs to a user namespace nobody
 /// else, root included, can own anything (EOVERFLOW).
 int csys_make_folder_as(uint32_t id, int folder, const char *name, mode_t mode);
+/// Makes a file that was not there, as that user, open to write, mode 0600: in whatever folder root may write to, also one
+/// that the user may not. Gives its descriptor.
+int csys_make_file_as(uint32_t id, int folder, const char *name);
+/// Gives a file of that user's another name in its folder.
+int csys_rename_as(uint32_t id, int folder, const char *name, const char *new_name);
 
 /// renameat2 with RENAME_NOREPLACE: -EEXIST when `to` is there.
 int csys_rename_new(const char *from, const char *to);
