@@ -38,6 +38,12 @@ public enum SinkSpec: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether it begins as one of these, rightly or not; a bare name of a sink does not.
+    public static func isKind(_ text: String) -> Bool {
+        let head = text.prefix { $0 != ":" && $0 != "@" }
+        return head.isEmpty || ["pulse", "alsa", "file", "null"].contains(head)
+    }
+
     /// The last `@` parts them, unless a path goes on behind it.
     private static func serverAndSink(_ place: String, of text: String) throws(Unknown) -> (
         server: String?, sink: String?

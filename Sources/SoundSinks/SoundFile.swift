@@ -31,7 +31,7 @@ public final class SoundFileWriter {
                 reason: "cannot tell what kind of file \(path) shall be; end its name in .wav, .flac or .ogg")
         }
         guard let file = sf_open(path.string, Int32(SFM_WRITE), &info) else {
-            throw SinkFailure(reason: "cannot write \(path): \(String(cString: sf_strerror(nil)))")
+            throw SinkFailure(reason: "cannot write \(path): \(SoundFileProblem.reason(nil))")
         }
         // What is too loud for integers is cut off, not wrapped around.
         sf_command(file, Int32(SFC_SET_CLIPPING), nil, Int32(SF_TRUE))
@@ -45,7 +45,7 @@ public final class SoundFileWriter {
         let count = frames.count / channels
         let written = frames.withUnsafeBufferPointer { sf_writef_float(file, $0.baseAddress, sf_count_t(count)) }
         guard written == sf_count_t(count) else {
-            throw SinkFailure(reason: "cannot write \(path): \(String(cString: sf_strerror(file)))")
+            throw SinkFailure(reason: "cannot write \(path): \(SoundFileProblem.reason(file))")
         }
     }
 
@@ -67,7 +67,7 @@ public final class SoundFileReader {
     public init(_ path: FilePath) throws(SinkFailure) {
         var info = SF_INFO()
         guard let file = sf_open(path.string, Int32(SFM_READ), &info) else {
-            throw SinkFailure(reason: "cannot read \(path): \(String(cString: sf_strerror(nil)))")
+            throw SinkFailure(reason: "cannot read \(path): \(SoundFileProblem.reason(nil))")
         }
         guard info.samplerate > 0, (1...8).contains(info.channels) else {
             sf_close(file)

@@ -25,7 +25,7 @@ final class WaveFile: ClockedOutput {
         }
         guard let file = sf_open(path.string, Int32(exists ? SFM_RDWR : SFM_WRITE), &info) else {
             throw SinkFailure(
-                reason: "cannot write \(path): \(String(cString: sf_strerror(nil))); name another file")
+                reason: "cannot write \(path): \(SoundFileProblem.reason(nil)); name another file")
         }
         let container = info.format & Int32(SF_FORMAT_TYPEMASK)
         guard container == Int32(SF_FORMAT_WAV) || container == Int32(SF_FORMAT_WAVEX),
@@ -53,7 +53,7 @@ final class WaveFile: ClockedOutput {
             return Int(sf_writef_short(file, base, sf_count_t(count)))
         }
         if written != count {
-            throw ClockedSink.WriteFailure(reason: "cannot write \(path): \(String(cString: sf_strerror(file)))")
+            throw ClockedSink.WriteFailure(reason: "cannot write \(path): \(SoundFileProblem.reason(file))")
         }
     }
 

@@ -95,7 +95,18 @@ import Testing
         try hosts.a.must(["move", hosts.b.sound], program: "podaudio")
         let missing = try hosts.a.run(["move", "pulse:unix:/nowhere"], program: "podaudio")
         #expect(missing.status == .exited(1) && missing.error.split(separator: "\n").count == 1)
-        #expect(try hosts.a.run(["move", "piano"], program: "podaudio").status == .exited(64))
+        // A bare name is of a sink where it plays now.
+        for name in ["piano", "pulse@piano"] {
+            let unknown = try hosts.a.run(["move", name], program: "podaudio")
+            #expect(unknown.status == .exited(1) && unknown.error.contains("piano"), "\(unknown.error)")
+            #expect(unknown.error.split(separator: "\n").count == 1)
+        }
+        #expect(try hosts.a.run(["move", "alsa:"], program: "podaudio").status == .exited(64))
+        let chosen = "\(hosts.b.sound)@\(PulseServer.sinkName)"
+        try hosts.a.must(["move", PulseServer.sinkName], program: "podaudio")
+        #expect(hosts.a.status(of: TwoHosts.pod)?.sink.spec == chosen)
+        let nowhere = try hosts.a.run(["move", "file:/nowhere/x.wav"], program: "podaudio")
+        #expect(nowhere.status == .exited(1) && nowhere.error.contains("/nowhere/x.wav: no such file or directory"))
         #expect(try hosts.a.run(["record", "nopod", "x.wav"], program: "podaudio").status == .exited(1))
         let badName = try hosts.a.run(["record", TwoHosts.pod, "x.xyz"], program: "podaudio")
         #expect(badName.status == .exited(1) && badName.error.contains("end its name in .wav, .flac or .ogg"))
@@ -105,7 +116,7 @@ import Testing
         kill(broker, SIGKILL)
         try waitUntil("another broker plays where the first was moved to") {
             guard let status = hosts.a.status(of: TwoHosts.pod) else { return false }
-            return status.brokerPID != broker && status.sink.spec == hosts.b.sound && !status.streams.isEmpty
+            return status.brokerPID != broker && status.sink.spec == chosen && !status.streams.isEmpty
         }
         #expect(player.wait().isSuccess)
     }
