@@ -18,8 +18,9 @@ extension Cgroup {
     /// Sets them aside in the frozen cgroup; false when there are none.
     func setStoppedAside() throws(Failure) -> Bool {
         guard let child else { return false }
-        let stopped = processes.filter { Self.isStopped($0) }
-        guard !stopped.isEmpty else { return false }
+        let all = processes
+        guard all.contains(where: { Self.isStopped(task: FilePath("/proc/\($0)")) }) else { return false }
+        let stopped = all.filter { Self.hasStoppedThread($0) }
         try attempt("set aside", "stopped processes of the pod") { () throws(Errno) in
             try Files.ensureFolder(child, mode: 0o755)
             for process in stopped { try Files.put("\(process)", into: child.appending("cgroup.procs")) }
@@ -61,10 +62,15 @@ extension Cgroup {
         return pending >> (SIGSTOP - 1) & 1 == 1
     }
 
-    /// What a frozen process was doing: its state is a frozen one's.
-    private static func isStopped(_ process: Int32) -> Bool {
-        let place = try? Files.text(FilePath("/proc/\(process)/wchan"), limit: 256)
-        return place == "do_signal_stop"
+    /// Its first thread may be somewhere where no signal stops it (in vfork(2), say), and the others stopped.
+    private static func hasStoppedThread(_ process: Int32) -> Bool {
+        let tasks = FilePath("/proc/\(process)/task")
+        return ((try? Files.list(tasks)) ?? []).contains { isStopped(task: tasks.appending($0)) }
+    }
+
+    /// What a frozen thread was doing: its state is a frozen one's.
+    private static func isStopped(task: FilePath) -> Bool {
+        (try? Files.text(task.appending("wchan"), limit: 256)) == "do_signal_stop"
     }
 
     /// Thaws the cgroup for CRIU when that has come to the processes that were set aside.

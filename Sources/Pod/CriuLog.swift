@@ -14,7 +14,8 @@ public enum CriuLog {
     }
 
     package static func reason(in log: String) -> String? {
-        let errors = errors(in: log)
+        // What CRIU says on every host where it may not raise its own limit is never the reason.
+        let errors = errors(in: log).filter { text in !Self.harmless.contains { text.hasPrefix($0) } }
         let telling = errors.filter { text in !passedOn.contains { text.hasPrefix($0) } && process(in: text) == nil }
         let chosen = (telling.isEmpty ? errors : telling).suffix(2)
         return chosen.isEmpty ? nil : chosen.joined(separator: "; ")
@@ -61,9 +62,11 @@ public enum CriuLog {
         return String(line[end.upperBound...])
     }
 
+    private static let harmless = ["Can't setup RLIMIT_NOFILE", "rlimit:"]
+
     /// What follows from another error, or from none.
     private static let passedOn = [
-        "Dumping FAILED", "Restoring FAILED", "Dump files (pid", "Can't setup RLIMIT_NOFILE", "rlimit:", "Failed to",
+        "Dumping FAILED", "Restoring FAILED", "Dump files (pid", "Failed to",
         "Killed by signal", "exited, status=", "Unable to restore",
     ]
 }

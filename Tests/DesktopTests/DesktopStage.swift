@@ -50,7 +50,19 @@ final class DesktopStage {
         try host.must(["exec", Self.pod, "-u", Self.user, "--", "sh", "-c", "cd; \(line)"]).output
     }
 
-    func suspend(on host: LabHost) throws { try host.must(["suspend", Self.pod]) }
+    /// When it fails, leaves CRIU's log for whoever looks for the reason.
+    func suspend(on host: LabHost) throws {
+        do {
+            try host.must(["suspend", Self.pod])
+        } catch {
+            let log = FilePath(host.runtime.string).appending("\(Self.pod)-dump.log")
+            if let bytes = try? Files.read(log, limit: 64 << 20) {
+                let kept = LabBroker.repository.appending("build/desktop/failed-dump.log")
+                try? Files.write(kept, bytes, permissions: .ownerReadWrite)
+            }
+            throw error
+        }
+    }
 
     func resume(on host: LabHost) throws { try host.must(["resume", Self.pod, "--detach", "--sound", host.sound]) }
 
