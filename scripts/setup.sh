@@ -320,8 +320,8 @@ install_criu() {
     die "no CRIU was found that works on kernel $(uname -r)"
 }
 
-# CRIU has tar pack each tmpfs of a pod with whatever gzip is found first: the engine has it look here for its dumps. pigz can store what
-# the session's own filters compress anyway.
+# CRIU has tar pack each tmpfs of a pod with whatever gzip is found first: the engine has it look here for its dumps. pigz
+# can store what the session's own filters compress anyway.
 give_criu_its_gzip() {
     local pigz
     pigz=$(command -v pigz)

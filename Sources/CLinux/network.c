@@ -160,14 +160,17 @@ int csys_reset_when_closed(int socket) {
 }
 
 int csys_drop_netlink_news(int socket) {
-    for (int dropped = 0;; dropped++) {
+    int dropped = 0;
+    for (;;) {
         struct sockaddr_nl sender;
         socklen_t size = sizeof sender;
         char byte;
         ssize_t count = recvfrom(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)&sender, &size);
-        if (count < 0 && errno == EINTR) continue;
+        // ENOBUFS: there was too much for the socket, once; what did fit comes behind it.
+        if (count < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
         if (count < 0 && errno != EAGAIN) return -errno;
         if (count < 0 || size < sizeof sender || sender.nl_family != AF_NETLINK || sender.nl_groups == 0) return dropped;
-        if (recv(socket, &byte, 1, MSG_DONTWAIT) < 0 && errno != EAGAIN) return -errno;
+        // Takes the whole message.
+        if (recv(socket, &byte, 1, MSG_DONTWAIT) >= 0) dropped++;
     }
 }
