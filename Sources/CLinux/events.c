@@ -2,6 +2,7 @@
 
 #include <sys/eventfd.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -73,4 +74,16 @@ uint64_t csys_monotonic_ns(void) {
 int csys_event_counter(int non_blocking) {
     int counter = eventfd(0, EFD_CLOEXEC | (non_blocking ? EFD_NONBLOCK : 0));
     return counter < 0 ? -errno : counter;
+}
+
+int csys_join_within(unsigned long thread, unsigned milliseconds) {
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += milliseconds / 1000;
+    end.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_sec++;
+        end.tv_nsec -= 1000000000;
+    }
+    return -pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end);
 }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Work on a thread of its own that somebody waits for: for blocking system calls, which would hold up a task's thread.
@@ -30,6 +31,13 @@ public final class DoneSignal: @unchecked Sendable {
         guard !isJoined else { return }
         pthread_join(thread, nil)
         isJoined = true
+    }
+
+    /// False when it still runs after so long.
+    public func wait(milliseconds: UInt32) -> Bool {
+        guard !isJoined else { return true }
+        isJoined = csys_join_within(thread, milliseconds) == 0
+        return isJoined
     }
 
     deinit { wait() }

@@ -33,11 +33,7 @@ final class Background<Value: Sendable>: Sendable {
     ///
     /// - Parameter meanwhile: called some twenty times a second as long as it takes.
     func value(_ meanwhile: () -> Void = {}) throws -> Value {
-        while outcome.result.withLock({ $0 == nil }) {
-            meanwhile()
-            _ = Wait.until(milliseconds: 50) { outcome.result.withLock { $0 != nil } }
-        }
-        thread.wait()
+        while !thread.wait(milliseconds: 50) { meanwhile() }
         guard let result = outcome.result.withLock({ $0 }) else { preconditionFailure("its thread has ended") }
         return try result.get()
     }

@@ -71,4 +71,7 @@ int csys_become_user(uid_t uid, gid_t gid);
 int csys_pidfd_open(pid_t pid);
 int csys_pidfd_send_signal(int pidfd, int signal);
 
+/// Waits for the end of a thread (pthread_t) and frees it; -ETIMEDOUT when it still runs after so long.
+int csys_join_within(unsigned long thread, unsigned milliseconds);
+
 #endif
