@@ -8,9 +8,10 @@ internal import SystemPackage
 
 /// `make bench-engine`: suspend and resume of several pods beside CRIU alone, by size and by number of processes.
 ///
-/// Each round starts the pod anew for either side, in turn. CRIU's side: a dump into memory, and the same bytes that the
-/// engine's stream had written to the same device and synced; those bytes read, and a restore out of memory. A live
-/// checkpoint's pod stands still for as long as it says; CRIU's for the whole of its dump.
+/// Each round starts the pod anew for either side, in turn, and moves it twice: without a filter, and through zstd.
+/// CRIU's side: a dump into memory, and the same bytes that the engine had written to the same device and synced; those
+/// bytes read, and a restore out of memory. Of zstd it is `tar | zstd` of the dump to the device, synced, and the way back.
+/// A live checkpoint's pod stands still for as long as it says; CRIU's for the whole of its dump.
 struct BenchEngine: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-engine", abstract: "Measure suspend and resume of pods of every size beside CRIU alone.")
@@ -44,57 +45,79 @@ struct BenchEngine: ParsableCommand {
     }
 
     /// One suspend and one resume of ours.
-    private struct Ours {
-        /// For how long a live checkpoint's pod stood still before it, ms; 0 when there was none.
-        var frozen = 0.0
+    private struct Move {
         var suspend: SuspendTimes
         var resume: ResumeTimes
     }
 
-    /// One of CRIU's, and what the device needed beside it, ms.
+    /// What a round of ours took.
+    private struct Ours {
+        /// For how long a live checkpoint's pod stood still, ms.
+        var frozen: Double
+        /// Through zstd.
+        var packed: Move
+        /// Through no filter.
+        var plain: Move
+    }
+
+    /// What a round of CRIU's took, and what the device, `tar` and `zstd` needed beside it.
     private struct Bare {
         var criu: BareCriu.Times
-        var write: Double
-        var read: Double
-        /// `tar | zstd` of the same images to the same device.
-        var archive: Double
+        var device: DeviceTime.Times
+        var archive: DeviceTime.ArchiveTimes
     }
 
     private func measure(_ load: EngineLoad, on host: LabHost, _ folder: LabFolder) throws -> [BenchFigure] {
         var ours: [Ours] = []
         var bare: [Bare] = []
-        var bytes: UInt64 = 0
         for round in 1...rounds {
             print("bench-engine: \(load.name), round \(round) of \(rounds)")
             // Ours goes first: the other needs to know how many bytes it wrote.
             let mine = try with(load, on: host) {
                 let frozen = try self.checkpoint(on: host)
-                var mine = try self.move(on: host)
-                mine.frozen = frozen
-                return mine
+                // A pod that was moved before may be another one to move.
+                let first = try self.move(on: host, ["--full", "--filter", round % 2 == 0 ? "zstd" : "none"])
+                let second = try self.move(on: host, ["--full", "--filter", round % 2 == 0 ? "none" : "zstd"])
+                return round % 2 == 0
+                    ? Ours(frozen: frozen, packed: first, plain: second)
+                    : Ours(frozen: frozen, packed: second, plain: first)
             }
-            bytes = mine.suspend.streamBytes
             ours.append(mine)
             bare.append(
-                try with(load, on: host) { try self.bare(on: host, folder, bytes: bytes) })
+                try with(load, on: host) {
+                    try self.bare(on: host, folder, bytes: mine.plain.suspend.streamBytes)
+                })
         }
-        let images = Double(ours.last?.suspend.imageBytes ?? 0)
+        guard let last = ours.last?.packed.suspend else { return [] }
+        func figure(
+            _ name: String, _ mine: (Ours) -> Double, _ peer: (Bare) -> Double, _ peerName: String, goal: Double
+        ) -> BenchFigure {
+            BenchFigure(
+                "\(load.name): \(name)", unit: "ms", ours: ours.map(mine), peer: bare.map(peer), peerName: peerName,
+                goal: goal)
+        }
         return [
+            figure(
+                "suspend to commit", { $0.plain.suspend.total }, { $0.criu.dump + $0.device.write },
+                "bare criu dump + device", goal: 1.15),
+            figure(
+                "resume", { $0.plain.resume.total }, { $0.criu.restore + $0.device.read },
+                "bare criu restore + device", goal: 1.15),
+            figure(
+                "suspend to commit, zstd", { $0.packed.suspend.total },
+                { $0.criu.dump + $0.archive.pack + $0.archive.sync }, "bare criu dump + tar | zstd + device",
+                goal: 1.15),
+            figure(
+                "resume, zstd", { $0.packed.resume.total }, { $0.criu.restore + $0.archive.unpack },
+                "bare criu restore + zstd -d | tar -x", goal: 1.15),
+            figure(
+                "a live checkpoint, standing still", { $0.frozen }, { $0.criu.dump }, "bare criu dump", goal: 1),
+            figure(
+                "images to stream", { $0.packed.suspend.write }, { $0.archive.pack },
+                "tar | zstd, same level and threads", goal: 1.25),
             BenchFigure(
-                "\(load.name): suspend to commit", unit: "ms", ours: ours.map(\.suspend.total),
-                peer: bare.map { $0.criu.dump + $0.write }, peerName: "bare criu dump + device", goal: 1.15),
-            BenchFigure(
-                "\(load.name): resume", unit: "ms", ours: ours.map(\.resume.total),
-                peer: bare.map { $0.criu.restore + $0.read }, peerName: "bare criu restore + device", goal: 1.15),
-            BenchFigure(
-                "\(load.name): a live checkpoint, standing still", unit: "ms", ours: ours.map(\.frozen),
-                peer: bare.map(\.criu.dump), peerName: "bare criu dump", goal: 1),
-            BenchFigure(
-                "\(load.name): images to stream", unit: "ms", ours: ours.map(\.suspend.write),
-                peer: bare.map(\.archive), peerName: "tar | zstd, same level and threads", goal: 1.25),
-            BenchFigure(
-                "\(load.name): stream", unit: "MB", ours: Double(bytes) / 1e6, peer: images / 1e6, peerName: "images",
-                isMet: nil),
+                "\(load.name): stream", unit: "MB", ours: Double(last.streamBytes) / 1e6,
+                peer: Double(last.imageBytes) / 1e6, peerName: "images", isMet: nil),
         ]
     }
 
@@ -110,22 +133,21 @@ struct BenchEngine: ParsableCommand {
         return try JSONDecoder().decode(CheckpointTimes.self, from: Data(taken.output.utf8)).frozen
     }
 
-    private func move(on host: LabHost, options: [String] = ["--full"]) throws -> Ours {
+    private func move(on host: LabHost, _ options: [String] = []) throws -> Move {
         let suspended = try host.must(["suspend", Self.pod, "--format", "json"] + options)
         let resumed = try host.must(["resume", Self.pod, "--detach", "--sound", "null", "--format", "json"])
-        return Ours(
+        return Move(
             suspend: try JSONDecoder().decode(SuspendTimes.self, from: Data(suspended.output.utf8)),
             resume: try JSONDecoder().decode(ResumeTimes.self, from: Data(resumed.output.utf8)))
     }
 
     private func bare(on host: LabHost, _ folder: LabFolder, bytes: UInt64) throws -> Bare {
-        let device = DeviceTime(folder: host.device, bytes: bytes)
-        var archive = 0.0
+        let device = DeviceTime(folder: host.device)
+        var archive = DeviceTime.ArchiveTimes(pack: 0, sync: 0, unpack: 0)
         let times = try BareCriu(pod: Self.pod, on: host, scratch: folder.path).measure { images in
             archive = try device.archive(images)
         }
-        let write = try device.write()
-        return Bare(criu: times, write: write, read: try device.read(), archive: archive)
+        return Bare(criu: times, device: try device.plain(bytes), archive: archive)
     }
 
     /// An idle pod, suspended and resumed again and again.
@@ -133,7 +155,7 @@ struct BenchEngine: ParsableCommand {
         let runs = try with(load, on: host) {
             try (1...times).map { run in
                 print("bench-engine: \(load.name), suspend and resume \(run) of \(times)")
-                return try move(on: host, options: [])
+                return try move(on: host)
             }
         }
         guard let first = runs.first, runs.count > 6 else { return [] }

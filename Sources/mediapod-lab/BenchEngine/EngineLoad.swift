@@ -32,7 +32,7 @@ enum EngineLoad: Hashable {
     private var script: String {
         let ready = "touch /tmp/ready"
         switch self {
-        case .shell: return "\(ready); read line < /dev/zero"
+        case .shell: return "mkfifo /tmp/line && \(ready) && read line < /tmp/line"
         case .music: return "mpg123 -q -o alsa --loop -1 /root/music.mp3 & \(ready); wait"
         case .desktop:
             return """
@@ -67,6 +67,12 @@ enum EngineLoad: Hashable {
         if self == .music {
             let music = LabBroker.repository.appending("testdata/music.mp3")
             try host.must(["cp", music.string, "\(pod):/root/music.mp3"])
+        }
+        if self == .desktop {
+            // Our small desktop's, in which nothing moves while nobody does anything.
+            let preferences = LabBroker.repository.appending("Sources/pod-desktop/home/.icewm/preferences")
+            try host.must(["exec", pod, "--", "mkdir", "-p", "/root/.icewm"])
+            try host.must(["cp", preferences.string, "\(pod):/root/.icewm/preferences"])
         }
         try host.must(["exec", pod, "--detach", "--", "sh", "-c", script])
         try waitUntil("\(name) runs", seconds: 120) {
