@@ -23,8 +23,8 @@ extension Criu {
         }
     }
 
-    /// A frozen pod that is to be dumped.
-    public struct FrozenPod: Sendable {
+    /// A pod that is dumped: frozen, or about to be.
+    public struct DumpedPod: Sendable {
         public var folder: PodFolder
         public var initProcess: ProcessIdentity
         public var uidBase: UInt32
@@ -44,54 +44,99 @@ extension Criu {
         var processes: [PodProcess] { PodProcess.list(in: cgroup, uidBase: uidBase, uidCount: uidCount) }
     }
 
-    /// Dumps the frozen pod, the log into `dump.log`. Its processes stay frozen. True when that has left names in the pod's
-    /// files (`LinkedFiles`) that the restore needs: they belong to the session and have to be on the device with it.
-    ///
-    /// - Parameter lock: the pod's, held until CRIU is done whatever becomes of this process.
-    public func dump(_ pod: FrozenPod, to folders: Folders, keeping lock: Int32) throws -> Bool {
-        let cgroup = pod.cgroup
-        try Obstacle.requireUntraced(cgroup.processes) { pod.processes }
-        let watched = try InodeNames(of: InodeNames.watched(by: cgroup.processes), in: pod.initProcess)
-        if !watched.found.isEmpty { try CriuImages(folders.work).write(watched.cache, InodeNames.cacheName) }
-        if pod.leavesOutWhatMayBeLost { NetlinkNews.drop(unreadBy: cgroup.processes) }
-        let queues = try PosixQueues(of: pod)
-        let service = try CriuService(
-            self, keeping: lock, environment: packing + CriuImages.environment(for: cgroup.processes))
-        let images = try Self.open(folders.images)
-        let work = try Self.open(folders.work)
-        var options = Self.options(pod.folder, images, work, log: "dump.log")
-        options.number(UInt64(pod.initProcess.pid), Option.pid)
-        options.flag(true, Option.leaveRunning)
-        options.flag(pod.leavesOutWhatMayBeLost, Option.skipInFlight)
-        if let freezer = cgroup.freezer { options.text(freezer.string, Option.freezeCgroup) }
-        for mount in try ExternalMount.all(of: pod.initProcess, pod.folder) {
-            options.text(mount.whenDumped, Option.external)
-        }
-        if let terminal = CriuImages.controllingTerminal { options.text(terminal, Option.external) }
-        for queue in queues.external { options.text(queue, Option.external) }
+    /// A pod has become, while it still ran, what CRIU was not told of. It passes when the pod stands still first.
+    public struct Outdated: Error, Sendable {}
 
-        let thawing = try cgroup.setStoppedAside() ? Cgroup.Thawing(cgroup) : nil
-        defer {
-            thawing?.finish()
-            cgroup.takeStoppedBack()
-        }
-        var linked: LinkedFiles?
-        _ = try service.perform(CriuRequest(kind: .dump, options: options)) { moment throws in
-            switch moment {
-            case .collected:
-                thawing?.finish()
-                cgroup.takeStoppedBack()
-            case .dumped:
-                linked = try LinkedFiles(in: CriuImages(folders.images), of: pod.initProcess)
-                try linked?.keep()
-            case .namespacesMade, .restored: break
+    /// A dump that has begun: CRIU has been started and told what to do, and finds out what the kernel can do, which takes
+    /// it a third of the time that it needs for a small pod. The pod runs on meanwhile.
+    public struct Dump: ~Copyable {
+        private let criu: Criu
+        private let pod: DumpedPod
+        private let folders: Folders
+        private let service: CriuService
+        /// What CRIU was told of the pod; `nil` when something was in the way, which may be gone when the pod stands still.
+        private let told: Told?
+        // CRIU opens the folders through the descriptors that this process has of them.
+        private let images: OwnedDescriptor
+        private let work: OwnedDescriptor
+
+        /// What CRIU has to be told before it begins, and a pod that runs may change.
+        private struct Told: Equatable {
+            var environment: [String]
+            var external: [String]
+
+            init(_ pod: DumpedPod, _ criu: Criu) throws {
+                environment = criu.packing + CriuImages.environment(for: pod.cgroup.processes)
+                external = try ExternalMount.all(of: pod.initProcess, pod.folder).map(\.whenDumped)
+                external += try PosixQueues(of: pod).external
             }
         }
-        try linked?.putBack()
-        try CriuImages(folders.images).mend(of: pod)
-        try queues.mend(CriuImages(folders.images))
-        try queues.take(folders)
-        return linked?.isEmpty == false
+
+        /// - Parameters:
+        ///   - pod: which may still run.
+        ///   - lock: the pod's, held until CRIU is done whatever becomes of this process.
+        public init(of pod: DumpedPod, by criu: Criu, to folders: Folders, keeping lock: Int32) throws {
+            let told = try? Told(pod, criu)
+            let images = try Criu.open(folders.images)
+            let work = try Criu.open(folders.work)
+            let service = try CriuService(criu, keeping: lock, environment: told?.environment ?? criu.packing)
+            var options = Criu.options(pod.folder, images, work, log: "dump.log")
+            options.number(UInt64(pod.initProcess.pid), Option.pid)
+            options.flag(true, Option.leaveRunning)
+            options.flag(pod.leavesOutWhatMayBeLost, Option.skipInFlight)
+            if let freezer = pod.cgroup.freezer { options.text(freezer.string, Option.freezeCgroup) }
+            if let terminal = CriuImages.controllingTerminal { options.text(terminal, Option.external) }
+            for external in told?.external ?? [] { options.text(external, Option.external) }
+            try service.begin(CriuRequest(kind: .dump, options: options))
+            (self.criu, self.pod, self.folders, self.told) = (criu, pod, folders, told)
+            self.images = images
+            self.work = work
+            self.service = service
+        }
+
+        /// Dumps the pod, the log into `dump.log`. Its processes stay frozen. True when that has left names in the pod's
+        /// files (`LinkedFiles`) that the restore needs: they belong to the session and have to be on the device with it.
+        ///
+        /// Throws `Outdated` when what CRIU was told no longer holds.
+        ///
+        /// - Parameter freeze: has every process of the pod stand still; called when CRIU is about to look at them.
+        public consuming func perform(freezing freeze: () throws -> Void) throws -> Bool {
+            let cgroup = pod.cgroup
+            var queues: PosixQueues?
+            var thawing: Cgroup.Thawing?
+            defer {
+                thawing?.finish()
+                cgroup.takeStoppedBack()
+            }
+            var linked: LinkedFiles?
+            _ = try service.finish(patience: CriuService.attachPatience) { moment throws in
+                switch moment {
+                case .ready:
+                    try freeze()
+                    guard try Told(pod, criu) == told else { throw Outdated() }
+                    try Obstacle.requireUntraced(cgroup.processes) { pod.processes }
+                    let watched = try InodeNames(of: InodeNames.watched(by: cgroup.processes), in: pod.initProcess)
+                    if !watched.found.isEmpty {
+                        try CriuImages(folders.work).write(watched.cache, InodeNames.cacheName)
+                    }
+                    if pod.leavesOutWhatMayBeLost { NetlinkNews.drop(unreadBy: cgroup.processes) }
+                    queues = try PosixQueues(of: pod)
+                    thawing = try cgroup.setStoppedAside() ? Cgroup.Thawing(cgroup) : nil
+                case .collected:
+                    thawing?.finish()
+                    cgroup.takeStoppedBack()
+                case .dumped:
+                    linked = try LinkedFiles(in: CriuImages(folders.images), of: pod.initProcess)
+                    try linked?.keep()
+                case .namespacesMade, .restored: break
+                }
+            }
+            try linked?.putBack()
+            try CriuImages(folders.images).mend(of: pod)
+            try queues?.mend(CriuImages(folders.images))
+            try queues?.take(folders)
+            return linked?.isEmpty == false
+        }
     }
 
     /// Undoes what a dump did to a pod that is to live on, as far as it came: names in its files, the messages that were
@@ -146,7 +191,7 @@ extension Criu {
                         }
                     }
                     way = try UserNetwork.start(for: pid, in: folder, reaching: network)
-                case .collected, .dumped: break
+                case .ready, .collected, .dumped: break
                 case .restored:
                     // Connections are about to be let go, and tell their peers so: somebody has to hear it.
                     try way?.wait()

@@ -33,7 +33,7 @@ extension CriuImages {
     }
 
     /// After a dump, while the pod's processes still stand still.
-    func mend(of pod: Criu.FrozenPod) throws {
+    func mend(of pod: Criu.DumpedPod) throws {
         try mendTimers()
         guard var image = try read(Self.files) else { return }
         let owners = FileOwners(self) { pod.processes }

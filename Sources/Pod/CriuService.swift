@@ -31,7 +31,7 @@ struct CriuService: ~Copyable {
     }
 
     /// How long CRIU may say nothing, ms. It moves some 600 MB a second; a pod that needs longer than this is stuck.
-    private static let patience = 600_000
+    static let patience = 600_000
 
     deinit {
         // One that still waits for something finds the socket closed, and undoes what it did.
@@ -40,10 +40,12 @@ struct CriuService: ~Copyable {
     }
 
     /// How long it may take to attach to every process of a pod, ms. It does not wait for what they do.
-    private static let attachPatience = 60_000
+    static let attachPatience = 60_000
 
     /// Where a dump or restore waits for us.
     enum Moment {
+        /// CRIU knows what the kernel can do, and is about to look at the pod that it dumps.
+        case ready
         /// Every process of a pod that is being dumped is held by CRIU, and nothing of them has been looked at.
         case collected
         /// All is in the images, and what CRIU did to the pod for that not yet undone.
@@ -55,11 +57,21 @@ struct CriuService: ~Copyable {
     }
 
     /// Sends the request and waits for CRIU to say that it is done. Gives the first process of a restored pod.
-    func perform(_ request: CriuRequest, at moment: (Moment) throws -> Void = { _ in }) throws -> Int32? {
-        try send(request)
+    func perform(_ request: CriuRequest, at moment: (Moment) throws -> Void) throws -> Int32? {
+        try begin(request)
+        return try finish(at: moment)
+    }
+
+    /// Sends the request. CRIU works on it until it first has to ask.
+    func begin(_ request: CriuRequest) throws { try send(request) }
+
+    /// Waits for CRIU to say that it is done with its request.
+    ///
+    /// - Parameter first: how long it may say nothing at first, ms.
+    func finish(patience first: Int = patience, at moment: (Moment) throws -> Void) throws -> Int32? {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
         defer { buffer.deallocate() }
-        var patience = request.kind == .dump ? Self.attachPatience : Self.patience
+        var patience = first
         while Wait.readable(socket.number, milliseconds: patience) {
             switch PacketSocket.receive(from: socket.number, into: buffer) {
             case .nothing: continue
@@ -70,6 +82,7 @@ struct CriuService: ~Copyable {
                 case .failed(let reason): throw Criu.Problem(description: reason ?? "CRIU failed and did not say why")
                 case .notification(let script, let pid):
                     switch script {
+                    case "pre-dump": try moment(.ready)
                     case "network-lock":
                         patience = Self.patience
                         try moment(.collected)

@@ -29,7 +29,7 @@ struct PosixQueues {
     var isEmpty: Bool { found.isEmpty }
 
     /// Throws what of them cannot be moved.
-    init(of pod: Criu.FrozenPod) throws {
+    init(of pod: Criu.DumpedPod) throws {
         process = pod.initProcess
         uidBase = pod.uidBase
         uidCount = pod.uidCount
@@ -109,7 +109,7 @@ struct PosixQueues {
     }
 
     /// What mq_open(3) gives is of a mount that nobody sees, the kernel's own.
-    private static func mounts(of device: dev_t, _ inodes: Set<UInt64>, _ pod: Criu.FrozenPod) throws -> Set<Int> {
+    private static func mounts(of device: dev_t, _ inodes: Set<UInt64>, _ pod: Criu.DumpedPod) throws -> Set<Int> {
         var mounts: Set<Int> = []
         for process in pod.cgroup.processes {
             let folder = FilePath("/proc/\(process)/fd")

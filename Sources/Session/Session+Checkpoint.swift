@@ -14,7 +14,7 @@ extension Session {
         var report = SnapshotReport()
         let pod = try snapshot(.checkpoint, options, observer) { snapshot, pod in
             try snapshot.take(&pod)
-            let copy = try snapshot.copyFiles(&pod)
+            let copy = try snapshot.copyFiles()
             try snapshot.release(&pod)
             let manifest = try snapshot.write(layers: snapshot.layers.dropLast() + [copy])
             try snapshot.commit(manifest)

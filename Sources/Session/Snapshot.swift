@@ -44,14 +44,29 @@ struct Snapshot {
     private var stream: StreamWriter?
     private var scan: BlockScan?
     private var moment: Moment?
+    /// Of the pod's files to `state.copiedLayer`, of a live checkpoint.
+    private var copying: Background<Void>?
     /// Since the pod stood still; `nil` when it does not, or no longer.
     private var frozen: Stopwatch?
+
+    private var stopped: Stopped?
+
+    /// What is being found of the pod as it stands still.
+    private struct Stopped {
+        var sound: SoundRecords
+        var mapped: Background<[String]>
+        var running: Background<Set<ProgramStart>>
+        var sync: Background<Void>
+    }
 
     /// What was found of the pod when it stood still.
     private struct Moment {
         var sound: SoundRecords
         var mappedFiles: [String]
         var origins: [ProgramOrigin]
+        /// Whether CRIU has given files other names.
+        var hasNewNames: Bool
+        var criuVersion: String
         /// Of the pod's files, on their way to the device.
         var sync: Background<Void>
     }
@@ -100,18 +115,66 @@ struct Snapshot {
 
     /// Stops the pod and dumps it. It stands still then, and what CRIU made is in this host's memory.
     mutating func take(_ pod: inout PodRuntime) throws {
+        guard let initProcess = state.initProcess else {
+            throw Failure(purpose.rawValue, "pod \(store.name)", "it has ended")
+        }
+        // It takes its time, which is there as long as the pod still runs.
+        let criuVersion = Background { [criu] in try criu.version() }
         let writer = try store.beginSession()
         self.writer = writer
         observer.stage("starting the filters")
         let stream = try StreamWriter(
             to: writer, through: target.filters, keys: target.keys, against: target.full)
         self.stream = stream
-        try stream.waitUntilReady()
         state.phase = purpose.phase
         state.writingSession = writer.number
         try pod.save(state)
         report.session = writer.number
 
+        try images.mount()
+        scan = stream.scan(images.dump)
+        var subject = Criu.DumpedPod(
+            folder, initProcess: initProcess, uidBase: state.uidBase, uidCount: state.uidCount)
+        subject.leavesOutWhatMayBeLost = isLastAttempt
+        // The last attempt takes no chance that the pod becomes another one while CRIU gets ready.
+        var begun: Criu.Dump?
+        if !isLastAttempt { begun = try begin(subject, pod) }
+        try stream.waitUntilReady()
+        if purpose == .checkpoint {
+            try makeLayerForCopy()
+            try pod.save(state)
+        }
+        if isLastAttempt {
+            try stop()
+            begun = try begin(subject, pod)
+        }
+        guard let dump = begun.take() else { preconditionFailure("it has begun") }
+        let hasNewNames = try dump.perform { if !isLastAttempt { try stop() } }
+        report.dump = watch.lap()
+        try stopIfInterrupted()
+
+        guard let stopped else { preconditionFailure("the dump had it stopped") }
+        let origins = ProgramOrigin.update(
+            state.origins ?? [], running: try stopped.running.value(), on: .current,
+            baseline: try store.configuration().cpuBaseline)
+        let layer = store.layerFolder(state.layers.last ?? 0)
+        moment = Moment(
+            sound: stopped.sound, mappedFiles: try stopped.mapped.value(), origins: origins,
+            hasNewNames: hasNewNames, criuVersion: try criuVersion.value(),
+            sync: Background {
+                try stopped.sync.value()
+                if hasNewNames { try Self.sync(layer) }
+            })
+        self.stopped = nil
+    }
+
+    private func begin(_ subject: Criu.DumpedPod, _ pod: borrowing PodRuntime) throws -> Criu.Dump {
+        try Criu.Dump(of: subject, by: criu, to: images.forCriu, keeping: pod.lock.descriptor)
+    }
+
+    /// Every program stands still when this returns, and every stream, at its exact position.
+    private mutating func stop() throws {
+        report.prepare = watch.lap()
         observer.stage("freezing the pod")
         let sound = SnapshotSound(state.broker, folder, state.soundPolicy)
         // Before the freeze: a program that is frozen while its sound plays on runs dry, and would find an xrun.
@@ -120,65 +183,63 @@ struct Snapshot {
         report.sound = watch.lap()
         try cgroup.freeze()
         report.freeze = watch.lap()
-        // What the frozen pod has written goes to the device while the rest is done.
+        // What the frozen pod has written goes to the device, and to its copy, while the rest is done.
         let layer = store.layerFolder(state.layers.last ?? 0)
-        let sync = Background {
-            try LinuxSystem.attempt("write", "the pod's files") { () throws(Errno) in
-                try Files.syncFileSystem(at: layer)
-            }
+        let sync = Background { try Self.sync(layer) }
+        copying = state.copiedLayer.map { copy in
+            let to = store.layerFolder(copy)
+            return Background { try Self.copyFiles(of: layer, to: to) }
         }
         let mapped = Background { [cgroup] in MappedFiles.list(in: cgroup) }
         let running = Background { [cgroup] in ProgramStart.all(in: cgroup) }
         AttachedPrograms(folder: folder).release()
-        let records = try sound.detach()
+        stopped = Stopped(sound: try sound.detach(), mapped: mapped, running: running, sync: sync)
         report.sound += watch.lap()
         try stopIfInterrupted()
-
         observer.stage("dumping memory")
-        try images.mount()
-        scan = stream.scan(images.dump)
-        guard let initProcess = state.initProcess else {
-            throw Failure(purpose.rawValue, "pod \(store.name)", "it has ended")
-        }
-        var pause = Criu.FrozenPod(
-            folder, initProcess: initProcess, uidBase: state.uidBase, uidCount: state.uidCount)
-        pause.leavesOutWhatMayBeLost = isLastAttempt
-        let hasNewNames = try criu.dump(pause, to: images.forCriu, keeping: pod.lock.descriptor)
-        report.dump = watch.lap()
-        try stopIfInterrupted()
-        let origins = ProgramOrigin.update(
-            state.origins ?? [], running: try running.value(), on: .current,
-            baseline: try store.configuration().cpuBaseline)
-        moment = Moment(
-            sound: records, mappedFiles: try mapped.value(), origins: origins,
-            sync: Background {
-                try sync.value()
-                guard hasNewNames else { return }
-                try LinuxSystem.attempt("write", "the pod's files") { () throws(Errno) in
-                    try Files.syncFileSystem(at: layer)
-                }
-            })
     }
 
-    /// Copies what the pod has written, while it stands still, to a layer of its own; gives that.
-    mutating func copyFiles(_ pod: inout PodRuntime) throws -> Int {
-        observer.stage("copying the pod's files")
-        guard let top = layers.last else { throw Failure("copy", "the pod's files", "it has none") }
-        // Nobody's but the session's: should there be none, it goes.
-        let copy = try store.newLayer(
+    private static func sync(_ layer: FilePath) throws {
+        try LinuxSystem.attempt("write", "the pod's files") { () throws(Errno) in
+            try Files.syncFileSystem(at: layer)
+        }
+    }
+
+    /// Nobody's but the session's: should there be none, it goes.
+    private mutating func makeLayerForCopy() throws {
+        guard !layers.isEmpty else { throw Failure("copy", "the pod's files", "it has none") }
+        state.copiedLayer = try store.newLayer(
             on: Array(layers.dropLast()), resuming: try store.currentSessionNumber(), isSealed: true)
-        state.copiedLayer = copy
-        try pod.save(state)
-        // With owners, attributes, whiteouts, holes and links; by sharing the blocks where the file system can.
-        let (from, to) = (store.layerFolder(top).appending("upper"), store.layerFolder(copy).appending("upper"))
+    }
+
+    /// Waits until what the pod has written, which still stands still, lies in a layer of its own; gives that.
+    mutating func copyFiles() throws -> Int {
+        guard let top = layers.last, let copy = state.copiedLayer, let copying, let moment else {
+            preconditionFailure("nothing was taken")
+        }
+        observer.stage("copying the pod's files")
+        let (from, to) = (store.layerFolder(top), store.layerFolder(copy))
         do {
-            _ = try Pipeline.output(of: Command("cp", ["-a", "--reflink=auto", "\(from)/.", "\(to)"]))
+            let copied = Result { try copying.value() }
+            if moment.hasNewNames {
+                // While it was copied CRIU gave files names, and took them away.
+                try Files.removeTree(to.appending("upper"))
+                try Self.copyFiles(of: from, to: to)
+            } else {
+                try copied.get()
+            }
         } catch let failure as Failure {
             // cp(1) says what of the first file; there may be thousands.
             let isFull = failure.reason.contains("No space left on device")
             throw isFull ? Failure.writing("a copy of the pod's files", on: store.device, .noSpace) : failure
         }
         return copy
+    }
+
+    /// With owners, attributes, whiteouts, holes and links; by sharing the blocks where the file system can.
+    private static func copyFiles(of layer: FilePath, to copy: FilePath) throws {
+        let (from, to) = (layer.appending("upper").string, copy.appending("upper").string)
+        _ = try Pipeline.output(of: Command("cp", ["-a", "-T", "--reflink=auto", from, to]))
     }
 
     /// The pod goes on, before what was dumped is on the device.
@@ -245,13 +306,15 @@ struct Snapshot {
             Thaw.run(folder, state)
         }
         writer?.abandon()
+        // Waits for it.
+        copying = nil
         if let copy = state.copiedLayer { try? store.removeLayer(copy) }
     }
 
     /// As far as it is known before the stream is written.
     private func manifest(_ number: Int, _ layers: [Int], _ moment: Moment) throws -> SessionManifest {
         SessionManifest(
-            number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: try criu.version(),
+            number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: moment.criuVersion,
             base: try store.configuration().base, layers: layers, filters: [], imageBytes: 0, streamBytes: 0,
             streamSHA256: "", sound: moment.sound, mappedFiles: moment.mappedFiles, hasNetwork: state.network != nil)
     }
@@ -264,6 +327,7 @@ struct Snapshot {
 
     /// Whether the dump failed of something that is usually over in a moment.
     private func isPassing(_ error: any Error) -> Bool {
+        if error is Criu.Outdated { return true }
         guard error is Criu.Problem, let reason = CriuLog.reason(in: images.dumpLog) else { return false }
         return Self.passing.contains { reason.contains($0) }
     }

@@ -3,6 +3,8 @@ public import Checkpoint
 /// What a suspend or checkpoint did, and how long its parts took. ms
 public struct SnapshotReport: Codable, Sendable {
     public var session = 0
+    /// Until filters and CRIU were at work; the pod still ran.
+    public var prepare = 0.0
     /// Until every process stood still.
     public var freeze = 0.0
     /// Until every stream stood still at its exact position, and the pod had been let go.
@@ -26,6 +28,7 @@ public struct SnapshotReport: Codable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case session, requires
+        case prepare = "prepare_ms"
         case frozen = "frozen_ms"
         case freeze = "freeze_ms"
         case sound = "sound_ms"

@@ -15,7 +15,10 @@ struct Suspend: ParsableCommand {
         try arguments.run { session, options, keep, observer in
             try session.suspend(options, keep: keep, observer)
         } times: { report in
-            [("frozen", report.freeze), ("sound held", report.sound), ("dumped", report.dump)]
+            [
+                ("prepared", report.prepare), ("sound held", report.sound), ("frozen", report.freeze),
+                ("dumped", report.dump),
+            ]
         }
     }
 }

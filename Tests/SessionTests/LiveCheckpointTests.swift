@@ -263,6 +263,8 @@ extension SessionTests {
             // Which checks that its clocks were in a pocket.
             try check(hosts.a, "which ran on", but: "clocks")
             try hosts.a.crash()
+            // For the clocks: in the pocket.
+            usleep(1_500_000)
             try hosts.b.resume()
             // Which checks the inode number of a folder: a copy's files have their own.
             try check(hosts.b, "which came back", but: "files")

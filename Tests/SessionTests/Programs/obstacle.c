@@ -108,13 +108,34 @@ static void answer(void)
 /// Is in the way once there are some.
 static void news(void) { interfaces(RTMGRP_LINK); }
 
+/// Has another queue open whenever somebody looks, and never one without a name.
+static void restless(void)
+{
+    pid_t child = fork();
+    must(child, "fork");
+    if (child != 0)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    mqd_t last = -1;
+    for (int turn = 0;; turn++) {
+        mqd_t next = mq_open(turn % 2 ? "/odd" : "/even", O_CREAT | O_RDWR, 0600, NULL);
+        must(next, "mq_open");
+        if (last >= 0) {
+            must(mq_close(last), "mq_close");
+            must(mq_unlink(turn % 2 ? "/even" : "/odd"), "mq_unlink");
+        }
+        last = next;
+        usleep(1000);
+    }
+}
+
 static const struct {
     const char *name;
     void (*make)(void);
 } obstacles[] = {
     {"packets", packets}, {"semaphore", semaphore}, {"count", count}, {"notified", notified}, {"nameless", nameless},
     {"traced", traced}, {"credentials", credentials}, {"watched", watched},
-    {"answer", answer}, {"news", news},
+    {"answer", answer}, {"news", news}, {"restless", restless},
 };
 
 int main(int argument_count, char **arguments)
