@@ -2,7 +2,8 @@
 ///
 /// What is different from a shell's: a program that fails, that ends before it has read all its input, or that makes no
 /// progress is told apart from those which only suffer from it, and named with the last line it wrote to its
-/// standard error. When `run` returns or throws, every program has ended.
+/// standard error. When `run` returns or throws, every program has ended. Without a program, what this process gives at
+/// one end it takes at the other.
 public struct Pipeline {
     /// Gives the next bytes of the first program's input, valid until the next call; `nil` at the end.
     public typealias Source = () throws -> UnsafeRawBufferPointer?
@@ -21,7 +22,6 @@ public struct Pipeline {
     /// Called with each line that a program writes to its standard error.
     public var onErrorLine: ((String) -> Void)?
     public init(_ commands: [Command], stallLimit: Int? = nil) {
-        precondition(!commands.isEmpty)
         self.commands = commands
         self.stallLimit = stallLimit
     }

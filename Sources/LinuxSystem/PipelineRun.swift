@@ -22,7 +22,8 @@ public final class PipelineRun {
     init(_ pipeline: Pipeline, feeding: Bool, collecting: Bool) throws {
         self.pipeline = pipeline
         lastMove = clock.now
-        try start(feeding, collecting)
+        precondition(!pipeline.commands.isEmpty || feeding && collecting, "somebody at both ends")
+        if !pipeline.commands.isEmpty { try start(feeding, collecting) }
     }
 
     deinit {
@@ -91,11 +92,23 @@ public final class PipelineRun {
     public func finish(
         source: Pipeline.Source? = nil, sink: Pipeline.Sink? = nil, tick: () -> Void = {}
     ) throws {
+        var lastTick = clock.now
+        func tickInTime() {
+            guard clock.now - lastTick >= .milliseconds(100) else { return }
+            lastTick = clock.now
+            tick()
+        }
+        if pipeline.commands.isEmpty, let source, let sink {
+            while let bytes = try source() {
+                try sink(bytes)
+                tickInTime()
+            }
+            return
+        }
         precondition((source != nil) == (input != nil) && (sink != nil) == (output != nil), "as it was started")
         self.source = source
         self.sink = sink
         lastMove = clock.now
-        var lastTick = clock.now
         while input != nil || output != nil || stages.contains(where: { !$0.isOver }) {
             try fill()
             if try !wait() { try checkForStall() }
@@ -103,10 +116,7 @@ public final class PipelineRun {
             try drain()
             try push()
             try judge()
-            if clock.now - lastTick >= .milliseconds(100) {
-                lastTick = clock.now
-                tick()
-            }
+            tickInTime()
         }
     }
 

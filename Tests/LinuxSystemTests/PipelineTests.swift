@@ -33,6 +33,7 @@ struct PipelineTests {
         let bytes = sampleBytes(3_000_001)
         #expect(try output([cat, Command("zstd", ["-qc"]), Command("zstd", ["-dqc"]), cat], input: bytes) == bytes)
         #expect(try output([cat], input: []) == [])
+        #expect(try output([], input: bytes) == bytes)
         #expect(try output([shell("printf hello")]) == Array("hello".utf8))
     }
 

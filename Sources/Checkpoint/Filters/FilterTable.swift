@@ -51,10 +51,8 @@ public struct FilterTable: Sendable {
 
     /// The programs that undo what a stream went through and make today's format of it, in the order in which they run.
     func decoders(of manifest: SessionManifest, _ keys: Keys) throws -> [Command] {
-        let programs = try manifest.filters.reversed().map { try filter($0).decode(keys) }
-        let all = programs + upgrades.commands(from: manifest.formatVersion)
-        // A pipeline has one program at least.
-        return all.isEmpty ? [Command("cat", [])] : all
+        try manifest.filters.reversed().map { try filter($0).decode(keys) }
+            + upgrades.commands(from: manifest.formatVersion)
     }
 }
 

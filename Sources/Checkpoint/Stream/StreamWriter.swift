@@ -33,9 +33,8 @@ public final class StreamWriter {
         subject = "session \(writer.number) of pod \(writer.pod.name)"
         do {
             chain = try table.chain(choices)
-            // A pipeline has one program at least.
-            let commands = chain.links.isEmpty ? [Command("cat", [])] : try chain.encoders(keys)
-            run = try Pipeline(commands, stallLimit: SessionStream.stallLimit).start(feeding: true, collecting: true)
+            run = try Pipeline(try chain.encoders(keys), stallLimit: SessionStream.stallLimit).start(
+                feeding: true, collecting: true)
             // Another passphrase than the full session's: both would be wanted at each resume.
             let isOpen = !chain.hasPassphrase || full?.opens(with: keys, table) ?? true
             self.full = isOpen ? full : nil
