@@ -4,7 +4,7 @@ internal import SystemPackage
 
 /// The file that a stream is written to, with the digest of what it holds.
 final class StateFile {
-    private(set) var digest = StreamDigest()
+    let digest = ConcurrentDigest()
     private(set) var count: UInt64 = 0
     private var started: UInt64 = 0
     private let file: OwnedDescriptor
@@ -18,8 +18,8 @@ final class StateFile {
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws {
-        try Files.writeAll(file, bytes)
         digest.update(bytes)
+        try Files.writeAll(file, bytes)
         count += UInt64(bytes.count)
         if count - started >= Self.writeBack {
             Files.startWriteBack(file, from: started, count: count - started)
@@ -33,7 +33,7 @@ final class StateReader {
     private let file: OwnedDescriptor
     private let manifest: SessionManifest
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-    private var digest = StreamDigest()
+    private let digest = ConcurrentDigest()
     private(set) var count: UInt64 = 0
 
     init(_ manifest: SessionManifest, of pod: PodStore) throws {
