@@ -10,8 +10,9 @@ internal import SystemPackage
 ///
 /// Each round starts the pod anew for either side, in turn, and moves it twice: without a filter, and through zstd.
 /// CRIU's side: a dump into memory, and the same bytes that the engine had written to the same device and synced; those
-/// bytes read, and a restore out of memory. Of zstd it is `tar | zstd` of the dump to the device, synced, and the way back.
-/// A live checkpoint's pod stands still for as long as it says; CRIU's for the whole of its dump.
+/// bytes read, of which the kernel had nothing in memory, and a restore out of memory. Of zstd it is `tar | zstd` of the
+/// dump to the device, synced, and the way back. A live checkpoint's pod stands still for as long as it says; CRIU's for
+/// the whole of its dump.
 struct BenchEngine: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-engine", abstract: "Measure suspend and resume of pods of every size beside CRIU alone.")
@@ -135,6 +136,11 @@ struct BenchEngine: ParsableCommand {
 
     private func move(on host: LabHost, _ options: [String] = []) throws -> Move {
         let suspended = try host.must(["suspend", Self.pod, "--format", "json"] + options)
+        let sessions = host.device.appending("pods/\(Self.pod)/sessions")
+        for number in try Files.list(sessions) {
+            let state = sessions.appending(number).appending("state")
+            if Files.isRegularFile(state) { try DeviceTime.forget(state) }
+        }
         let resumed = try host.must(["resume", Self.pod, "--detach", "--sound", "null", "--format", "json"])
         return Move(
             suspend: try JSONDecoder().decode(SuspendTimes.self, from: Data(suspended.output.utf8)),

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LinuxSystem
 internal import SoundLab
 internal import SystemPackage
@@ -26,6 +27,7 @@ struct DeviceTime {
                 try attempt("write", file.string) { () throws(Errno) in try fill(with: piece, bytes) }
             }
         }
+        try Self.forget(file)
         return Times(write: write, read: try time { _ = try Pipeline.output(of: Command("wc", ["-l", file.string])) })
     }
 
@@ -60,9 +62,19 @@ struct DeviceTime {
             try shell("tar -cf - -C '\(images.string)' . | zstd -q -c -T0 -2 > '\(file.string)'")
         }
         let sync = try time { try attempt("sync", file.string) { () throws(Errno) in try Files.sync(file) } }
+        try Self.forget(file)
         try attempt("make", target.string) { () throws(Errno) in try Files.ensureFolder(target, mode: 0o700) }
         let unpack = try time { try shell("zstd -q -d -c '\(file.string)' | tar -xf - -C '\(target.string)'") }
         return ArchiveTimes(pack: pack, sync: sync, unpack: unpack)
+    }
+
+    /// Has the kernel forget what it has of a synced file in memory: on the next host it has nothing of it.
+    static func forget(_ file: FilePath) throws {
+        try attempt("open", file.string) { () throws(Errno) in
+            let opened = try Files.openForReading(file)
+            let error = posix_fadvise(opened.number, 0, 0, POSIX_FADV_DONTNEED)
+            if error != 0 { throw Errno(rawValue: error) }
+        }
     }
 
     private func shell(_ command: String) throws { _ = try Pipeline.output(of: Command("sh", ["-c", command])) }
