@@ -171,7 +171,7 @@ let package = Package(
             dependencies: [
                 "SoundSinks", "SoundControl", "SoundDSP", "SoundLab", "LinuxSystem", "podaudio", systemPackage,
             ],
-            swiftSettings: strict),
+            exclude: ["Programs"], swiftSettings: strict),
         .testTarget(name: "SoundLabTests", dependencies: ["SoundLab", "SoundDSP"], swiftSettings: strict),
         .testTarget(
             name: "DisplayTests", dependencies: ["DisplayABI", "DisplayLab", "LinuxSystem", "SoundLab", systemPackage],
@@ -193,9 +193,8 @@ let package = Package(
         .testTarget(
             name: "SessionTests",
             dependencies: [
-                "Session", "Pod", "Checkpoint", "DeviceStore", "DeviceTestSupport", "LinuxSystem", "SoundLab",
-                "mediapod",
-                "podaudio", systemPackage,
+                "Session", "Pod", "Checkpoint", "DeviceStore", "DeviceTestSupport", "LinuxSystem", "SoundControl",
+                "SoundLab", "mediapod", "podaudio", systemPackage,
             ],
             exclude: ["Programs"], swiftSettings: strict),
         .target(

@@ -1,5 +1,7 @@
+import DeviceStore
 import Glibc
 import LinuxSystem
+import SoundControl
 import SoundLab
 import SystemPackage
 import Testing
@@ -138,6 +140,26 @@ extension SessionTests {
                 #expect(hosts.b.leftovers() == [])
                 try Files.write(file, whole, permissions: .ownerReadWrite)
             }
+            try hosts.b.resume()
+            #expect(try hosts.b.count().nonce == nonce)
+        }
+
+        @Test func soundRecordsOfANewerVersionAreRefusedWithTheirVersionAndWhatToDo() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let nonce = try hosts.a.count().nonce
+            try hosts.a.suspend()
+            let file = hosts.device.appending("pods/p/sessions/1/manifest.json")
+            let whole = try Files.read(file, limit: 1 << 20)
+            var manifest = try Device.open(hosts.device).pod(TestHosts.pod).manifest(ofSession: 1)
+            manifest.sound.version = 99
+            try Files.write(file, try manifest.encoded(), permissions: .ownerReadWrite)
+            let said = try hosts.b.run(["resume", TestHosts.pod, "--detach", "--sound", "null"])
+            #expect(said.code == 1)
+            let line = try #require(said.line)
+            #expect(line.contains("sound records are of version 99, not 2: resume it with a newer MediaPod"), "\(line)")
+            #expect(hosts.b.leftovers() == [])
+            try Files.write(file, whole, permissions: .ownerReadWrite)
             try hosts.b.resume()
             #expect(try hosts.b.count().nonce == nonce)
         }

@@ -3,6 +3,7 @@ import LinuxSystem
 import SoundDSP
 import SoundLab
 import SoundSinks
+import SystemPackage
 import Testing
 
 /// What is ALSA's own: devices that run empty, rest, vanish, or are not there.
@@ -56,6 +57,25 @@ import Testing
         let watcher = Watcher()
         let sink = try AlsaSink(pcm: "nowhere", on: try EventLoop(), observer: watcher)
         #expect(sink.state == .failed("cannot open the ALSA PCM nowhere: there is none of that name"))
+        sink.close()
+    }
+
+    @Test func aCardThatRefusesEveryRateIsSaidToDoSo() throws {
+        let folder = try LabFolder("mediapod-sink")
+        let source = LabBroker.repository.appending("Tests/SoundSinksTests/Programs/refuser.c")
+        let library = folder.appending("refuser.so")
+        let options = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-DPIC"]
+        _ = try Pipeline.output(of: Command("cc", options + ["-o", library.string, source.string, "-lasound"]))
+        let configuration = folder.appending("asound.conf")
+        let text = "pcm_type.refuser { lib \"\(library.string)\" } pcm.card { type refuser }\n"
+        try Files.write(configuration, Array(text.utf8), permissions: .ownerReadWrite)
+        setenv("ALSA_CONFIG_PATH", configuration.string, 1)
+        defer { unsetenv("ALSA_CONFIG_PATH") }
+        let watcher = Watcher()
+        let sink = try AlsaSink(pcm: "card", on: try EventLoop(), observer: watcher)
+        #expect(
+            sink.state
+                == .failed("cannot use the ALSA PCM card: it refuses its own parameters: Invalid argument"))
         sink.close()
     }
 
