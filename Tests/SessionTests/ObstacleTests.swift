@@ -77,10 +77,7 @@ extension SessionTests {
             let hosts = try TestHosts()
             try hosts.a.up()
             let before = try hosts.a.count()
-            try hosts.a.must(["exec", TestHosts.pod, "--detach", "--", "obstacle", "news", "/root/ready"])
-            try waitUntil("it listens") {
-                try hosts.a.run(["exec", TestHosts.pod, "--", "sh", "-c", "[ -e /root/ready ]"]).code == 0
-            }
+            try begin("news", on: hosts.a)
             let folder = RuntimeFolder(hosts.a.runtime).pod(TestHosts.pod)
             let process = try #require(try PodRuntime.readState(folder)?.initProcess?.pid)
             // More than a socket takes, so that the kernel has dropped some, too.
@@ -105,13 +102,17 @@ extension SessionTests {
             let hosts = try TestHosts()
             try hosts.a.up()
             let before = try hosts.a.count()
-            try hosts.a.must(["exec", TestHosts.pod, "--detach", "--", "obstacle", "restless", "/root/ready"])
-            try waitUntil("it has begun") {
-                try hosts.a.run(["exec", TestHosts.pod, "--", "sh", "-c", "[ -e /root/ready ]"]).code == 0
-            }
+            try begin("restless", on: hosts.a)
             try hosts.a.suspend()
             try hosts.b.resume()
             #expect(try hosts.b.count().nonce == before.nonce)
+        }
+
+        private func begin(_ obstacle: String, on host: TestHost) throws {
+            try host.must(["exec", TestHosts.pod, "--detach", "--", "obstacle", obstacle, "/root/ready"])
+            try waitUntil("\(obstacle) has begun") {
+                try host.run(["exec", TestHosts.pod, "--", "sh", "-c", "[ -e /root/ready ]"]).code == 0
+            }
         }
 
         private func waitForCount(_ host: TestHost) throws -> TestHost.Count {
