@@ -10,7 +10,13 @@ public final class DoneSignal: @unchecked Sendable {
 
     public init() {}
 
+    /// Where no thread is to be had, it is done here and now.
     public func run(_ body: @escaping @Sendable () -> Void) {
+        if !start(body) { body() }
+    }
+
+    /// False, and nothing was done, when no thread is to be had: for work that goes on until somebody ends it.
+    public func start(_ body: @escaping @Sendable () -> Void) -> Bool {
         precondition(isJoined, "one at a time")
         let box = Unmanaged.passRetained(Body(body))
         let error = pthread_create(
@@ -19,12 +25,9 @@ public final class DoneSignal: @unchecked Sendable {
                 if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().call() }
                 return nil
             }, box.toOpaque())
-        guard error == 0 else {
-            // No thread to be had: done here and now.
-            box.takeRetainedValue().call()
-            return
-        }
-        isJoined = false
+        if error != 0 { box.release() }
+        isJoined = error != 0
+        return error == 0
     }
 
     public func wait() {

@@ -10,6 +10,9 @@ internal import SystemPackage
 public final class BlockScan: Sendable {
     private let thread = DoneSignal()
     private let shared: Shared
+    private let work: @Sendable () -> Void
+    /// False where no thread was to be had: then all digests are taken when the last image has been written.
+    private let isConcurrent: Bool
 
     private final class Shared: Sendable {
         let folder: FilePath
@@ -26,7 +29,7 @@ public final class BlockScan: Sendable {
 
     init(of folder: FilePath, salt: BlockSalt) {
         shared = Shared(folder, salt)
-        thread.run { [shared] in
+        let work: @Sendable () -> Void = { [shared] in
             let result = Result {
                 var scanner = Scanner(shared.folder, shared.salt)
                 while !shared.isDumped.load(ordering: .acquiring), !shared.isCancelled.load(ordering: .relaxed) {
@@ -37,6 +40,8 @@ public final class BlockScan: Sendable {
             }
             shared.result.withLock { $0 = result }
         }
+        self.work = work
+        isConcurrent = thread.start(work)
     }
 
     deinit {
@@ -49,7 +54,7 @@ public final class BlockScan: Sendable {
 
     func finish() throws -> BlockTable {
         shared.isDumped.store(true, ordering: .releasing)
-        thread.wait()
+        if isConcurrent { thread.wait() } else { work() }
         guard let result = shared.result.withLock({ $0 }) else { preconditionFailure("its thread has ended") }
         do {
             return try result.get()

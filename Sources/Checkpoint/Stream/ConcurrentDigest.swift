@@ -9,6 +9,8 @@ internal import LinuxSystem
 final class ConcurrentDigest {
     private let shared = Shared()
     private let thread = DoneSignal()
+    /// False where no thread was to be had: then it is taken by whoever brings the bytes.
+    private let isConcurrent: Bool
     private var isFinished = false
 
     /// A ring of pieces that wait for their turn. A piece is its writer's until `filled` is posted, and the thread's until
@@ -51,7 +53,7 @@ final class ConcurrentDigest {
     private var slot = 0
 
     init() {
-        thread.run { [shared] in
+        isConcurrent = thread.start { [shared] in
             var slot = 0
             while true {
                 Shared.wait(shared.filled)
@@ -69,6 +71,7 @@ final class ConcurrentDigest {
     /// Waits only while all pieces wait.
     func update(_ bytes: UnsafeRawBufferPointer) {
         precondition(!isFinished, "nothing follows the end")
+        guard isConcurrent else { return shared.digest.update(bytes) }
         var rest = bytes
         while !rest.isEmpty {
             let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Shared.slotBytes))
@@ -88,6 +91,7 @@ final class ConcurrentDigest {
     private func finish() {
         guard !isFinished else { return }
         isFinished = true
+        guard isConcurrent else { return }
         hand(UnsafeRawBufferPointer(start: nil, count: 0))
         thread.wait()
     }
