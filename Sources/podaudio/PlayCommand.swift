@@ -23,13 +23,18 @@ struct PlayCommand: ParsableCommand {
             throw ValidationError("unknown converter \(converter)")
         }
         let spec = try place.spec()
-        do {
-            let player = try FilePlayer(try SoundFileReader(FilePath(file)), at: spec, kind: kind)
+        let reader = try explaining { try SoundFileReader(FilePath(file)) }
+        try explaining(remedy: "choose another sink with --sound") {
+            let player = try FilePlayer(reader, at: spec, kind: kind)
             let progress = ProgressLine()
             progress.stage("playing")
             try player.play { done, all in progress.update(done: done, total: all) }
-        } catch let failure as SinkFailure {
-            throw Failure("play", file, failure.reason)
+        }
+    }
+
+    private func explaining<Value>(remedy: String? = nil, _ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch let failure as SinkFailure {
+            throw Failure("play", file, failure.reason, remedy: remedy)
         }
     }
 }
