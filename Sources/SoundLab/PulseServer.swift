@@ -5,7 +5,8 @@ public import SystemPackage
 /// A private PulseAudio with one null sink: what a host's sound is in a test.
 ///
 /// `norewinds`: without it a null sink takes rendered sound back when a stream changes, and its monitor repeats
-/// or skips what nobody's ears would have heard twice.
+/// or skips what nobody's ears would have heard twice. With `rendersAhead` it is as PulseAudio has it by default: while nobody
+/// asks for less, two seconds are rendered ahead, of which a stream that begins can take back 50 ms only.
 public final class PulseServer: LabSoundServer {
     public let folder: FilePath
     public let rate: Int
@@ -27,7 +28,7 @@ public final class PulseServer: LabSoundServer {
     /// Starts it in `folder`, which holds its socket and its state; returns when it answers. `rate` in Hz.
     public init(
         in folder: FilePath, rate: Int = 44100, channelMap: [String] = PulseServer.stereo, format: String = "s16le",
-        hasAir: Bool = false
+        hasAir: Bool = false, rendersAhead: Bool = false
     ) throws {
         self.folder = folder
         self.rate = rate
@@ -45,8 +46,8 @@ public final class PulseServer: LabSoundServer {
                 "--high-priority=no",
                 "-L", "module-native-protocol-unix socket=\(socket.string) auth-anonymous=1",
                 "-L",
-                Self.nullSink(Self.sinkName, rate, channelMap, format),
-            ] + (hasAir ? ["-L", Self.nullSink(Self.airName, rate, channelMap, format)] : []),
+                Self.nullSink(Self.sinkName, rate, channelMap, format) + (rendersAhead ? "" : " norewinds=1"),
+            ] + (hasAir ? ["-L", Self.nullSink(Self.airName, rate, channelMap, format) + " norewinds=1"] : []),
             environment: Self.environment(home: folder))
         process = try ChildProcess(command, writingTo: log)
         try waitUntil("PulseAudio in \(folder.string) answers (see \(log.string))") {
@@ -60,7 +61,7 @@ public final class PulseServer: LabSoundServer {
 
     private static func nullSink(_ name: String, _ rate: Int, _ channelMap: [String], _ format: String) -> String {
         "module-null-sink sink_name=\(name) rate=\(rate) format=\(format) channels=\(channelMap.count) "
-            + "channel_map=\(channelMap.joined(separator: ",")) norewinds=1"
+            + "channel_map=\(channelMap.joined(separator: ","))"
     }
 
     /// Runs `pactl` at this server; what it printed.

@@ -11,8 +11,14 @@ internal import SoundDSP
 final class PulseStream: SinkStream {
     /// How often the delay between read index and loudspeaker is asked for, ns.
     private static let timingInterval: UInt64 = 1_000_000_000
+    /// How often it is, while the server has yet to begin to read, µs.
+    private static let waitingInterval: UInt64 = 10_000
+    /// How late a server may begin to read, ns, before it is taken for one that waits for more: several cycles of the
+    /// longest that PipeWire has by default, 2048 frames.
+    private static let late: UInt64 = 200_000_000
 
     private weak var sink: PulseSink?
+    private let loop: PulseLoop
     private weak var client: (any SinkStreamClient)?
     private let configuration: SinkStreamConfiguration
     private let frameBytes: Int
@@ -31,6 +37,13 @@ final class PulseStream: SinkStream {
     private var targetLength: UInt64 = 0
     private var delay: UInt64 = 0
     private var nextTiming: UInt64 = 0
+    /// It runs, and the server has not read anything since it does. That may take seconds: what a sink has rendered
+    /// ahead comes first, unless it can take it back.
+    private var isWaiting = false
+    private var waitingTimer: OpaquePointer?
+    private var waitingInterval = PulseStream.waitingInterval / 2
+    /// By when all that was written should have been heard, ns of CLOCK_MONOTONIC; 0 while that is not known.
+    private var waitingEnd: UInt64 = 0
     private var completion: ((UInt64) -> Void)?
     private var operations = PulseOperations()
     /// At most one at a time: a server keeps no count of them.
@@ -39,9 +52,12 @@ final class PulseStream: SinkStream {
     private var isPlayingRest = false
     /// The server said so, and has read nothing since.
     private var isDry = false
+    /// The client had fewer frames than there was room for when it was last asked.
+    private var isShort = false
 
     init(sink: PulseSink, configuration: SinkStreamConfiguration, client: any SinkStreamClient) {
         self.sink = sink
+        loop = sink.loop
         self.client = client
         self.configuration = configuration
         frameBytes = configuration.layout.frameBytes
@@ -51,7 +67,6 @@ final class PulseStream: SinkStream {
     private func connect() {
         isReady = false
         isDry = false
-        readTime = 0
         var spec = PulseChannels.sampleSpec(configuration.layout, rate: configuration.rate)
         var map = PulseChannels.pulseMap(configuration.layout.channelMap)
         guard let sink, let context = sink.context, let stream = pa_stream_new(context, configuration.name, &spec, &map)
@@ -166,6 +181,7 @@ final class PulseStream: SinkStream {
         if let drainOperation { pa_operation_cancel(drainOperation) }
         forgetDrain()
         operations.cancelAll()
+        stopWaiting()
         pa_stream_set_state_callback(stream, nil, nil)
         pa_stream_set_write_callback(stream, nil, nil)
         pa_stream_set_underflow_callback(stream, nil, nil)
@@ -203,8 +219,11 @@ final class PulseStream: SinkStream {
 
     private func cork(_ on: Bool) {
         guard let stream else { return }
+        stopWaiting()
         if on { isDry = false }
         operations.keep(pa_stream_cork(stream, on ? 1 : 0, nil, nil))
+        isWaiting = !on
+        updateTiming()
     }
 
     private func stateChanged() {
@@ -247,6 +266,7 @@ final class PulseStream: SinkStream {
             let wanted = min(capacity, writable) / frameBytes
             let frames = client.render(into: chunk, frames: wanted)
             guard self.stream != nil else { return }
+            isShort = frames < wanted
             guard frames > 0 else {
                 pa_stream_cancel_write(stream)
                 playRest()
@@ -256,6 +276,7 @@ final class PulseStream: SinkStream {
             guard pa_stream_write(stream, chunk, bytes, nil, -Int64(clamping: rewound), PA_SEEK_RELATIVE) == 0
             else { return }
             rewound = 0
+            waitingEnd = 0
             written += UInt64(bytes)
             writable -= bytes
             if frames < wanted { break }
@@ -267,8 +288,11 @@ final class PulseStream: SinkStream {
     /// cycle, until more comes: it would neither be heard nor be told as played, and the program never hear of its xrun. A
     /// drain lets it be played. What comes next needs a stream of its own: after a drain, PipeWire 0.3.65 drops as many
     /// frames as the last cycle lacked.
+    ///
+    /// What begins with less than a cycle it is not even said to have run dry.
     private func playRest() {
-        guard isDry, isRunning, !isStopping, drainOperation == nil, rewound == 0, let stream, read < written
+        guard isDry || isOverdue, isRunning, !isStopping, drainOperation == nil, rewound == 0, let stream,
+            read < written
         else { return }
         isPlayingRest = true
         drainOperation = pa_stream_drain(
@@ -299,9 +323,14 @@ final class PulseStream: SinkStream {
         let known = min(requested - targetLength, written)
         guard known > read else { return }
         isDry = false
-        read = known
-        readTime = MonotonicClock.nanoseconds
+        hasRead(known)
         client.played(playedFrames, delayNanoseconds: delay)
+    }
+
+    private func hasRead(_ bytes: UInt64) {
+        if isWaiting { stopWaiting() }
+        read = bytes
+        readTime = MonotonicClock.nanoseconds
     }
 
     private func underflowed() {
@@ -309,8 +338,7 @@ final class PulseStream: SinkStream {
         isDry = true
         let index = pa_stream_get_underflow_index(stream)
         if index >= 0, UInt64(index) <= written, UInt64(index) > read {
-            read = UInt64(index)
-            readTime = MonotonicClock.nanoseconds
+            hasRead(UInt64(index))
             client.played(playedFrames, delayNanoseconds: delay)
         }
         fill()
@@ -329,18 +357,44 @@ final class PulseStream: SinkStream {
         drainOperation = nil
     }
 
-    /// Not before the server has read something: until then a sink that rests says that it takes no time at all.
+    // MARK: The way from the server's buffer to the ear
+
     private func updateTiming() {
         let now = MonotonicClock.nanoseconds
-        guard isRunning, readTime > 0, now >= nextTiming, let stream else { return }
+        guard isRunning, waitingTimer == nil, now >= nextTiming else { return }
         nextTiming = now + Self.timingInterval
-        let operation = pa_stream_update_timing_info(
-            stream,
-            { _, success, me in
-                guard success != 0, let stream = PulseStream.from(me) else { return }
-                stream.takeDelay()
-            }, me)
-        operations.keep(operation)
+        askForTiming()
+    }
+
+    private func askForTiming() {
+        guard isRunning, !isStopping, let stream else { return }
+        operations.keep(
+            pa_stream_update_timing_info(
+                stream, { _, success, me in if success != 0 { PulseStream.from(me)?.takeTiming() } }, me))
+    }
+
+    private func takeTiming() {
+        guard isRunning, !isStopping, let client else { return }
+        // A stream that has nothing would be told that it starves.
+        guard written > read else { return nextTiming = 0 }
+        let before = delay
+        takeDelay()
+        client.played(playedFrames, delayNanoseconds: delay)
+        guard isWaiting else { return }
+        if waitingEnd == 0 { waitingEnd = MonotonicClock.nanoseconds &+ delay &+ duration(written - read) &+ Self.late }
+        if isOverdue { playRest() }
+        waitOn(isNearer: delay < before)
+    }
+
+    /// Of so many bytes, ns.
+    private func duration(_ bytes: UInt64) -> UInt64 {
+        guard let stream, let spec = pa_stream_get_sample_spec(stream) else { return 0 }
+        return pa_bytes_to_usec(bytes, spec).multipliedReportingOverflow(by: 1000).partialValue
+    }
+
+    /// Whether a server should have read long ago what it has, and there is no more.
+    private var isOverdue: Bool {
+        isWaiting && isShort && waitingEnd > 0 && MonotonicClock.nanoseconds > waitingEnd
     }
 
     /// A server reads some ms at a time, and its sink's latency falls until it reads again. So what was heard is behind what
@@ -350,12 +404,31 @@ final class PulseStream: SinkStream {
             let spec = pa_stream_get_sample_spec(stream)
         else { return }
         let period = UInt64(configuration.periodFrames) * 1_000_000 / UInt64(configuration.rate)
-        let since = min((MonotonicClock.nanoseconds - readTime) / 1000, period)
+        let since = isWaiting ? 0 : min((MonotonicClock.nanoseconds - readTime) / 1000, period)
         let told = Int64(clamping: pa_bytes_to_usec(read, spec))
         let reached = Int64(clamping: pa_bytes_to_usec(UInt64(max(0, timing.pointee.read_index)), spec))
         let sounding = Int64(clamping: timing.pointee.sink_usec) - Int64(clamping: timing.pointee.transport_usec)
         // A server may say anything.
         let microseconds = told &+ Int64(since) &- reached &+ sounding
         delay = UInt64(clamping: microseconds).multipliedReportingOverflow(by: 1000).partialValue
+    }
+
+    /// Asks again, soon where time brings the first frame nearer, and ever less often where it does not: a server whose
+    /// device is suspended reads nothing.
+    private func waitOn(isNearer: Bool) {
+        guard let context = sink?.context, stream != nil else { return }
+        waitingInterval = isNearer ? Self.waitingInterval : min(2 * waitingInterval, Self.timingInterval / 1000)
+        let next = pa_rtclock_now() + waitingInterval
+        if let waitingTimer { return pa_context_rttime_restart(context, waitingTimer, next) }
+        waitingTimer = pa_context_rttime_new(context, next, { _, _, _, me in PulseStream.from(me)?.askForTiming() }, me)
+    }
+
+    private func stopWaiting() {
+        isWaiting = false
+        waitingInterval = Self.waitingInterval / 2
+        waitingEnd = 0
+        nextTiming = 0
+        if let waitingTimer { loop.api?.pointee.time_free(waitingTimer) }
+        waitingTimer = nil
     }
 }

@@ -22,10 +22,6 @@ enum Place: String, CaseIterable, CustomTestStringConvertible {
     /// Whether what is played there is heard by the test.
     var isHeard: Bool { self != .alsaNull && self != .nowhere }
 
-    /// Fewer frames than these, at a beginning or after it ran dry, a stream may have had without being told that they
-    /// were played: PipeWire begins with a whole cycle of its own.
-    var firstCycle: UInt64 { self == .pipeWire ? 2048 : 0 }
-
     enum Source {
         /// Records what is played.
         case sound

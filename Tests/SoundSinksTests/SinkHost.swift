@@ -14,6 +14,8 @@ final class SinkHost: SinkObserver {
     private(set) var states: [SinkState] = []
     private var server: (any LabSoundServer)?
     private var recorder: MonitorRecorder?
+    /// A server that renders as far ahead as it likes: nobody records it, who would want to hear it soon.
+    private let rendersAhead: Bool
     private var broker: LabBroker?
     private let loop: EventLoop
     private let pulseLoop: PulseLoop
@@ -23,8 +25,9 @@ final class SinkHost: SinkObserver {
     static let rate: UInt32 = 48000
 
     /// Returns when the sink is ready. `card` is an ALSA configuration in place of the usual one.
-    init(_ place: Place, card: String? = nil) throws {
+    init(_ place: Place, card: String? = nil, rendersAhead: Bool = false) throws {
         self.place = place
+        self.rendersAhead = rendersAhead
         folder = try LabFolder("mediapod-sink")
         loop = try EventLoop()
         pulseLoop = try PulseLoop(running: loop)
@@ -48,11 +51,19 @@ final class SinkHost: SinkObserver {
     private func startServer() throws {
         switch place {
         case .pulseAudio, .alsa, .alsaOfThePod:
-            server = try PulseServer(in: folder.appending("sound"), rate: Int(Self.rate))
+            server = try PulseServer(
+                in: folder.appending("sound"), rate: Int(Self.rate), rendersAhead: rendersAhead)
         case .pipeWire: server = try PipeWireServer(in: folder.appending("sound"))
         default: return
         }
-        recorder = try server.map { try MonitorRecorder(of: $0) }
+        if !rendersAhead { recorder = try server.map { try MonitorRecorder(of: $0) } }
+    }
+
+    /// How long it takes until what PulseAudio's sink renders next is heard, µs.
+    func sinkLatency() throws -> Int {
+        let text = try (server as? PulseServer)?.control(["list", "sinks"]) ?? ""
+        let line = try #require(text.split(separator: "\n").first { $0.contains("Latency:") })
+        return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) })
     }
 
     private var recording: FilePath { folder.appending("recording") }

@@ -9,6 +9,8 @@ final class TestPlayer: SinkStreamClient {
     var available: Int
     private(set) var rendered = 0
     private(set) var played: UInt64 = 0
+    /// How long it takes until the next frame is heard, as last told, ns.
+    private(set) var delay: UInt64 = 0
     private(set) var isDrained = false
     private(set) var isLost = false
     private(set) var faults: [String] = []
@@ -54,6 +56,7 @@ final class TestPlayer: SinkStreamClient {
         if frames < played { faults.append("went back from \(played) to \(frames)") }
         if frames > UInt64(rendered) { faults.append("played \(frames) of \(rendered) frames") }
         played = frames
+        delay = delayNanoseconds
         onPlayed?()
         if rendered == self.frames.count, !isDrainAsked {
             isDrainAsked = true

@@ -1,0 +1,25 @@
+import LinuxSystem
+import SoundLab
+import SoundSinks
+import Testing
+
+/// What a stream at a server says of the way from its buffer to the ear.
+@Suite(.serialized) struct PulseDelayTests {
+    /// A null sink that nobody plays at renders two seconds ahead, and a stream that begins can take back 50 ms of that:
+    /// all the rest is heard first.
+    @Test func theDelayIsToldBeforeAServerBeginsToRead() throws {
+        let host = try SinkHost(.pulseAudio, rendersAhead: true)
+        try waitUntil("the sink has rendered ahead") { try host.sinkLatency() > 1_500_000 }
+        let player = try host.player(Frames.noise(count: Int(SinkHost.rate)))
+        var told: [UInt64] = []
+        player.onPlayed = { if player.played == 0 { told.append(player.delay) } }
+        player.stream?.setRunning(true)
+        try host.run("the server reads") { player.played > 0 }
+        let first = try #require(told.first)
+        // Not the two seconds alone, nor what any server takes.
+        #expect(first > 500_000_000 && first < 2_000_000_000, "\(told)")
+        #expect(try #require(told.last) < first / 2, "it becomes less: \(told)")
+        try host.run("it is what the sink takes then") { player.delay < 200_000_000 }
+        try host.playToEnd(player)
+    }
+}
