@@ -80,6 +80,18 @@ int csys_start_write_back(int fd, int64_t offset, int64_t count) {
     return checked(sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE));
 }
 
+void csys_populate(const void *bytes, size_t count) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = (uintptr_t)bytes / page * page;
+    (void)madvise((void *)start, (uintptr_t)bytes + count - start, MADV_POPULATE_READ);
+}
+
+int csys_set_direct(int fd, int direct) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return checked(flags);
+    return checked(fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT));
+}
+
 int csys_rename_new(const char *from, const char *to) {
     return checked(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
 }

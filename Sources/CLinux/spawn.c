@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -62,6 +63,11 @@ int csys_pipe(int ends[2], int capacity) {
     // An unprivileged user's quota may be used up; the default size works too.
     (void)fcntl(ends[0], F_SETPIPE_SZ, capacity);
     return 0;
+}
+
+ssize_t csys_give_pages(int pipe, const void *bytes, size_t count) {
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    return vmsplice(pipe, &part, 1, SPLICE_F_NONBLOCK);
 }
 
 int csys_waiting_bytes(int fd) {

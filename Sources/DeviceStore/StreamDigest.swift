@@ -1,7 +1,7 @@
 internal import Crypto
 
 /// SHA-256 of bytes that come in pieces.
-public struct StreamDigest {
+public struct StreamDigest: Sendable {
     private var hasher = SHA256()
 
     public init() {}

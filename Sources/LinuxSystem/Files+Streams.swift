@@ -55,8 +55,27 @@ extension Files {
         }
     }
 
+    /// Writes all of `bytes` from `offset` on, wherever the descriptor's position is.
+    public static func writeAll(_ file: borrowing OwnedDescriptor, _ bytes: UnsafeRawBufferPointer, at offset: UInt64)
+        throws(Errno)
+    {
+        let number = file.number
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let place = off_t(clamping: offset + UInt64(done))
+            done += try retrying { pwrite(number, rest.baseAddress, rest.count, place) }
+        }
+    }
+
     /// Lets the device begin with a part of a file, without waiting. Only a hint: errors show in the sync.
     public static func startWriteBack(_ file: borrowing OwnedDescriptor, from offset: UInt64, count: UInt64) {
         _ = csys_start_write_back(file.number, Int64(clamping: offset), Int64(clamping: count))
+    }
+
+    /// Lets what is read and written go past the kernel's memory, or not any more: memory, place and count are multiples of
+    /// the device's sectors then. False where the file system cannot.
+    public static func setDirect(_ file: borrowing OwnedDescriptor, _ isDirect: Bool) -> Bool {
+        csys_set_direct(file.number, isDirect ? 1 : 0) == 0
     }
 }

@@ -5,10 +5,23 @@
 /// standard error. When `run` returns or throws, every program has ended. Without a program, what this process gives at
 /// one end it takes at the other.
 public struct Pipeline {
-    /// Gives the next bytes of the first program's input, valid until the next call; `nil` at the end.
-    public typealias Source = () throws -> UnsafeRawBufferPointer?
+    /// Gives the next bytes of the first program's input; `nil` at the end.
+    public typealias Source = () throws -> Piece?
     /// Takes bytes of the last program's output, valid during the call.
     public typealias Sink = (UnsafeRawBufferPointer) throws -> Void
+
+    /// Some of the first program's input, valid until the next is asked for.
+    public struct Piece {
+        public var bytes: UnsafeRawBufferPointer
+        /// Whether it is a part of a mapped file that nobody changes any more: the pipe is given the file's own pages then,
+        /// and nothing is copied.
+        public var isMapped: Bool
+
+        public init(_ bytes: UnsafeRawBufferPointer, isMapped: Bool = false) {
+            self.bytes = bytes
+            self.isMapped = isMapped
+        }
+    }
 
     /// Kilobytes move with few wake-ups; the largest pipe that root's defaults allow. Bytes.
     static let pipeCapacity = 1 << 20

@@ -13,7 +13,7 @@ public final class PipelineRun {
     private var input: OwnedDescriptor?
     private var output: OwnedDescriptor?
     /// What `source` gave and the pipe has not taken.
-    private var pending = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var pending = Pipeline.Piece(UnsafeRawBufferPointer(start: nil, count: 0))
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Pipeline.pipeCapacity, alignment: 16)
     private let clock = SuspendingClock()
     private var lastMove: SuspendingClock.Instant
@@ -99,8 +99,8 @@ public final class PipelineRun {
             tick()
         }
         if pipeline.commands.isEmpty, let source, let sink {
-            while let bytes = try source() {
-                try sink(bytes)
+            while let piece = try source() {
+                try sink(piece.bytes)
                 tickInTime()
             }
             return
@@ -126,7 +126,7 @@ public final class PipelineRun {
         func add(_ number: Int32, _ events: Int32) {
             polled.append(pollfd(fd: number, events: Int16(events), revents: 0))
         }
-        if let number = input.number, !pending.isEmpty { add(number, POLLOUT) }
+        if let number = input.number, !pending.bytes.isEmpty { add(number, POLLOUT) }
         if let number = output.number { add(number, POLLIN) }
         for stage in stages {
             if let number = stage.errors.number { add(number, POLLIN) }
@@ -143,26 +143,27 @@ public final class PipelineRun {
 
     /// Asks `source` for more.
     private func fill() throws {
-        guard input != nil, pending.isEmpty, let source else { return }
+        guard input != nil, pending.bytes.isEmpty, let source else { return }
         repeat {
             guard let next = try source() else {
                 input = nil
                 return
             }
             pending = next
-        } while pending.isEmpty
+        } while pending.bytes.isEmpty
         lastMove = clock.now
     }
 
     /// Writes what the first program's input takes.
     private func push() throws {
-        guard let number = input.number, !pending.isEmpty else { return }
-        let written = write(number, pending.baseAddress, pending.count)
+        guard let number = input.number, !pending.bytes.isEmpty else { return }
+        let (start, count) = (pending.bytes.baseAddress, pending.bytes.count)
+        let written = pending.isMapped ? csys_give_pages(number, start, count) : write(number, start, count)
         if written < 0 {
             if errno == EAGAIN || errno == EINTR { return }
             throw Errno(rawValue: errno)
         }
-        pending = UnsafeRawBufferPointer(rebasing: pending[written...])
+        pending.bytes = UnsafeRawBufferPointer(rebasing: pending.bytes[written...])
         lastMove = clock.now
     }
 

@@ -67,7 +67,7 @@ package struct ProtobufFields {
 
     func text(_ field: Int) -> String? { data[field].map { String(decoding: $0, as: UTF8.self) } }
 
-    func message(_ field: Int) -> ProtobufFields? { data[field].flatMap { ProtobufFields($0) } }
+    package func message(_ field: Int) -> ProtobufFields? { data[field].flatMap { ProtobufFields($0) } }
 
     static func varint(_ bytes: inout ArraySlice<UInt8>) -> UInt64? {
         var value: UInt64 = 0

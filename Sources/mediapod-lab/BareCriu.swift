@@ -21,6 +21,8 @@ struct BareCriu {
     /// How long one dump and one restore of the same pod took, ms.
     struct Times {
         var dump: Double
+        /// Of the dump: from the first process that was stopped to the last that went on, as CRIU says itself.
+        var frozen: Double
         var restore: Double
     }
 
@@ -65,6 +67,7 @@ struct BareCriu {
         let dump = try time(
             ["dump", "--tree", "\(first.pid)", "--leave-running", "--freeze-cgroup", freezer.string]
                 + mounts.flatMap { ["--external", $0.whenDumped] }, log: "dump.log")
+        let frozen = try frozenTime()
         try whileDumped(images)
         guard cgroup.killAll() else { throw Failure("end", "pod \(folder.name)", "its processes do not end") }
         try mountAnew(state)
@@ -74,7 +77,19 @@ struct BareCriu {
         guard !cgroup.processes.isEmpty else {
             throw Failure("bare CRIU", "pod \(folder.name)", "nothing runs after the restore")
         }
-        return Times(dump: dump, restore: restore)
+        return Times(dump: dump, frozen: frozen, restore: restore)
+    }
+
+    /// What CRIU says of its dump, ms: two magic numbers and a length, 32 bits each, then a `stats_entry` (CRIU's
+    /// images/stats.proto), whose times are in µs.
+    private func frozenTime() throws -> Double {
+        let file = images.appending("stats-dump")
+        let image = try attempt("read", file.string) { () throws(Errno) in try Files.read(file, limit: 4096) }
+        let (dump, freezingTime, frozenTime) = (1, 1, 2)
+        guard image.count > 12, let times = ProtobufFields(image[12...])?.message(dump)?.numbers,
+            let freezing = times[freezingTime], let frozen = times[frozenTime]
+        else { throw Failure("bare CRIU", file.string, "it says nothing of the dump's time") }
+        return Double(freezing + frozen) / 1000
     }
 
     /// On the host that it moves to, a pod's files have just been mounted, and none of them is in memory.

@@ -30,6 +30,20 @@ struct SessionStreamTests {
         }
     }
 
+    /// Longer than what is on its way at once: given to a pipe as it lies in memory, written past the kernel's.
+    @Test("of many megabytes comes back as it was", arguments: [[], ["zstd"]])
+    func large(_ filters: [String]) throws {
+        try StreamPlace.with { place in
+            try place.makeImages(bytes: 30_000_000)
+            let manifest = try place.suspend(filters)
+            let state = place.pod.stateFile(ofSession: 1)
+            let sum = try Pipeline.output(of: Command("sha256sum", [state.string]))
+            #expect(String(decoding: sum.prefix(64), as: UTF8.self) == manifest.streamSHA256)
+            try place.unpack(manifest)
+            try place.expectSame()
+        }
+    }
+
     @Test("is an ordinary tar in an ordinary zstd file, with the images as CRIU wrote them")
     func ordinary() throws {
         try withSession { place, _ in

@@ -15,7 +15,7 @@ struct PipelineTests {
             let count = min(rest.count, buffer.count)
             buffer.copyBytes(from: rest[..<count])
             rest.removeFirst(count)
-            return UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            return Pipeline.Piece(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
         try Pipeline(commands, stallLimit: stallLimit)
             .run(source: input == nil ? nil : source, sink: { bytes.append(contentsOf: $0) })

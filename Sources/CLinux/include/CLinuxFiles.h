@@ -32,6 +32,12 @@ int csys_tree_bytes(const char *path, uint64_t *allocated, uint64_t *content);
 /// sync_file_range with SYNC_FILE_RANGE_WRITE: writing begins, nobody waits.
 int csys_start_write_back(int fd, int64_t offset, int64_t count);
 
+/// Has all pages of mapped memory be there, as far as the kernel can.
+void csys_populate(const void *bytes, size_t count);
+
+/// Sets O_DIRECT, or takes it back.
+int csys_set_direct(int fd, int direct);
+
 /// Sets an extended attribute; a link is not followed.
 int csys_set_attribute(const char *path, const char *name, const void *value, size_t size);
 

@@ -17,6 +17,9 @@ int csys_open_terminal(char *name, size_t size);
 /// A pipe, both ends close-on-exec, as large as the kernel gives up to `capacity` bytes.
 int csys_pipe(int ends[2], int capacity);
 
+/// vmsplice without waiting: the pipe holds the memory's own pages. As write(2), -1 and errno for an error.
+ssize_t csys_give_pages(int pipe, const void *bytes, size_t count);
+
 /// Bytes that wait in a pipe.
 int csys_waiting_bytes(int fd);
 

@@ -13,6 +13,8 @@ final class ArchiveSource {
 
     /// Fits a pipe. Bytes.
     private static let bufferSize = 1 << 20
+    /// A part of a file that is at least so long is not copied. Bytes.
+    private static let largePart: UInt64 = 1 << 16
 
     private var pieces: [Piece] = []
     private var index = 0
@@ -20,6 +22,9 @@ final class ArchiveSource {
     private var part = 0
     private var offset: UInt64 = 0
     private var file: SharedDescriptor?
+    private var mapped: MappedFile?
+    /// Of what was given last.
+    private var lent: MappedFile?
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 4096)
     /// Bytes given so far.
     private(set) var count: UInt64 = 0
@@ -54,7 +59,8 @@ final class ArchiveSource {
     }
 
     /// The next bytes, valid until the next call; `nil` at the end.
-    func next() throws -> UnsafeRawBufferPointer? {
+    func next() throws -> Pipeline.Piece? {
+        lent = nil
         var used = 0
         while used < buffer.count, index < pieces.count {
             switch pieces[index] {
@@ -65,11 +71,33 @@ final class ArchiveSource {
                 offset += UInt64(piece.count)
                 if offset == UInt64(bytes.count) { advance() }
             case .file(let path, let parts):
+                guard parts[part].count < Self.largePart else {
+                    // What has been gathered goes first.
+                    guard used == 0 else { return piece(used) }
+                    let mapped = try map(path, parts)
+                    count += UInt64(mapped.count)
+                    return Pipeline.Piece(mapped, isMapped: true)
+                }
                 used += try read(path, parts, into: UnsafeMutableRawBufferPointer(rebasing: buffer[used...]))
             }
         }
+        return used == 0 ? nil : piece(used)
+    }
+
+    private func piece(_ used: Int) -> Pipeline.Piece {
         count += UInt64(used)
-        return used == 0 ? nil : UnsafeRawBufferPointer(rebasing: buffer[..<used])
+        return Pipeline.Piece(UnsafeRawBufferPointer(rebasing: buffer[..<used]))
+    }
+
+    private func map(_ path: FilePath, _ parts: [Range<UInt64>]) throws -> UnsafeRawBufferPointer {
+        let mapped = try self.mapped ?? MappedFile(path)
+        self.mapped = mapped
+        lent = mapped
+        let start = parts[part].lowerBound + offset
+        let end = min(start + UInt64(buffer.count), parts[part].upperBound)
+        guard end <= mapped.bytes.count else { throw Failure(sentence: "\(path.string) has become shorter") }
+        moveOn(Int(end - start), parts)
+        return mapped.part(Int(start)..<Int(end))
     }
 
     private func read(_ path: FilePath, _ parts: [Range<UInt64>], into room: UnsafeMutableRawBufferPointer) throws
@@ -81,13 +109,16 @@ final class ArchiveSource {
         let wanted = Int(min(UInt64(room.count), parts[part].upperBound - start))
         let got = try retrying { pread(file.descriptor.number, room.baseAddress, wanted, off_t(start)) }
         guard got > 0 else { throw Failure(sentence: "\(path.string) has become shorter") }
-        offset += UInt64(got)
-        if offset == UInt64(parts[part].count) {
-            offset = 0
-            part += 1
-            if part == parts.count { advance() }
-        }
+        moveOn(got, parts)
         return got
+    }
+
+    private func moveOn(_ given: Int, _ parts: [Range<UInt64>]) {
+        offset += UInt64(given)
+        guard offset == UInt64(parts[part].count) else { return }
+        offset = 0
+        part += 1
+        if part == parts.count { advance() }
     }
 
     private func advance() {
@@ -96,5 +127,6 @@ final class ArchiveSource {
         offset = 0
         part = 0
         file = nil
+        mapped = nil
     }
 }

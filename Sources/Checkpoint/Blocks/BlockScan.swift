@@ -73,6 +73,9 @@ private struct Scanner {
     /// Read in pieces that stay in a processor's cache. Bytes.
     private static let pieceSize = 64 * Block.size
 
+    /// Two threads share what is longer. Bytes.
+    private static let largePart: UInt64 = 8 << 20
+
     private final class Buffer {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: pieceSize, alignment: Block.size)
         deinit { bytes.deallocate() }
@@ -89,7 +92,9 @@ private struct Scanner {
         for name in try Files.list(folder) where name.hasPrefix("pages-") {
             let size = try Files.size(of: folder.appending(name))
             let whole = size / UInt64(Block.size) * UInt64(Block.size)
-            if try advance(name, to: whole) { hasMoved = true }
+            // Not all at once: the end of the dump is not to wait for what two can share then.
+            let taken = UInt64(digests[name]?.count ?? 0) * UInt64(Block.size)
+            if try advance(name, to: min(whole, taken + Self.largePart)) { hasMoved = true }
         }
         return hasMoved
     }
@@ -109,18 +114,36 @@ private struct Scanner {
     /// Takes the digests up to `end`: a multiple of a block, or the end of the image.
     @discardableResult
     private mutating func advance(_ name: String, to end: UInt64) throws -> Bool {
-        var offset = UInt64(digests[name]?.count ?? 0) * UInt64(Block.size)
-        guard offset < end else { return false }
-        let file = try Files.openForReading(folder.appending(name))
-        var list = digests.removeValue(forKey: name) ?? []
-        defer { digests[name] = list }
-        while offset < end {
-            let wanted = Int(min(UInt64(buffer.bytes.count), end - offset))
+        let start = UInt64(digests[name]?.count ?? 0) * UInt64(Block.size)
+        guard start < end else { return false }
+        let path = folder.appending(name)
+        var own = start..<end
+        var other: Background<[BlockDigest]>?
+        if end - start > Self.largePart {
+            let middle = start + Block.count(of: (end - start) / 2) * UInt64(Block.size)
+            own = start..<middle
+            other = Background { [salt] in try Self.digests(of: path, middle..<end, salt, in: Buffer()) }
+        }
+        digests[name, default: []] += try Self.digests(of: path, own, salt, in: buffer)
+        if let other { digests[name, default: []] += try other.value() }
+        return true
+    }
+
+    /// Of the blocks in a range that begins with one.
+    private static func digests(
+        of path: FilePath, _ range: Range<UInt64>, _ salt: BlockSalt, in buffer: Buffer
+    ) throws -> [BlockDigest] {
+        let file = try Files.openForReading(path)
+        var list: [BlockDigest] = []
+        list.reserveCapacity(Int(clamping: Block.count(of: UInt64(range.count))))
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let wanted = Int(min(UInt64(buffer.bytes.count), range.upperBound - offset))
             let number = file.number
             let got = try retrying { pread(number, buffer.bytes.baseAddress, wanted, off_t(offset)) }
-            guard got > 0 else { throw Failure(sentence: "the image \(name) has become shorter") }
+            guard got > 0 else { throw Failure(sentence: "\(path.string) has become shorter") }
             // A read may end within a block; the block is read again.
-            let usable = offset + UInt64(got) == end ? got : got / Block.size * Block.size
+            let usable = offset + UInt64(got) == range.upperBound ? got : got / Block.size * Block.size
             guard usable > 0 else { continue }
             var start = 0
             while start < usable {
@@ -130,6 +153,6 @@ private struct Scanner {
             }
             offset += UInt64(usable)
         }
-        return true
+        return list
     }
 }

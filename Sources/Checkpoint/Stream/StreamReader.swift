@@ -154,7 +154,7 @@ public final class StreamReader: Sendable {
                 source: {
                     let bytes = try state.next()
                     progress.add(UInt64(bytes?.count ?? 0))
-                    return bytes
+                    return bytes.map { Pipeline.Piece($0) }
                 },
                 sink: { bytes in
                     try parser.append(bytes)

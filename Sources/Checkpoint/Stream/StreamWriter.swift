@@ -6,7 +6,7 @@ public import SystemPackage
 /// Writes a session's stream to its `state`. The filters run from the beginning on: what is wrong with them shows before
 /// anything is stopped for the session's sake.
 ///
-/// Memory: the programs' own; a megabyte for each pipe; and for each block of 4096 bytes 16 bytes, or 48 when there is a
+/// Memory: the programs' own; a megabyte for each pipe, and five; and for each block of 4096 bytes 16 bytes, or 48 when there is a
 /// full session to compare with.
 public final class StreamWriter {
     /// What differs from a full session may be a fourth of the images at most. A larger part would soon cost more at each
@@ -94,9 +94,7 @@ public final class StreamWriter {
             }
         }
         source.end()
-        let state = try write(source, check, progress)
-        manifest.streamBytes = state.count
-        manifest.streamSHA256 = state.digest.hexadecimal
+        (manifest.streamBytes, manifest.streamSHA256) = try write(source, check, progress)
         if chain.encrypts { manifest.withdrawDetails() }
         return manifest
     }
@@ -110,22 +108,24 @@ public final class StreamWriter {
 
     private func write(
         _ source: ArchiveSource, _ check: @escaping () throws -> Void, _ progress: @escaping SessionStream.Progress
-    ) throws -> StateFile {
+    ) throws -> (bytes: UInt64, sha256: String) {
         let free = try writer.pod.device.freeBytes()
         let state = try attempt("write", subject) { () throws(Errno) in try StateFile(writer.stateFile) }
+        let sha256: String
         do {
             try run.finish(
                 source: {
                     try check()
                     return try source.next()
                 }, sink: { try state.append($0) }, tick: { progress(source.count, source.total) })
+            sha256 = try state.finish()
         } catch let error as Errno {
             throw Failure.writing(subject, on: writer.pod.device, error, need: source.total, free: free)
         } catch let failure as Failure {
             throw Filter.explain(failure).during("write", subject)
         }
         progress(source.total, source.total)
-        return state
+        return (state.count, sha256)
     }
 }
 

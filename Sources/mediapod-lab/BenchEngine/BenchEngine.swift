@@ -12,7 +12,7 @@ internal import SystemPackage
 /// CRIU's side: a dump into memory, and the same bytes that the engine had written to the same device and synced; those
 /// bytes read, of which the kernel had nothing in memory, and a restore out of memory. Of zstd it is `tar | zstd` of the
 /// dump to the device, synced, and the way back. A live checkpoint's pod stands still for as long as it says; CRIU's for
-/// the whole of its dump.
+/// the part of a dump between the first process that is stopped and the last that is let go.
 struct BenchEngine: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-engine", abstract: "Measure suspend and resume of pods of every size beside CRIU alone.")
@@ -112,7 +112,8 @@ struct BenchEngine: ParsableCommand {
                 "resume, zstd", { $0.packed.resume.total }, { $0.criu.restore + $0.archive.unpack },
                 "bare criu restore + zstd -d | tar -x", goal: 1.15),
             figure(
-                "a live checkpoint, standing still", { $0.frozen }, { $0.criu.dump }, "bare criu dump", goal: 1),
+                "a live checkpoint, standing still", { $0.frozen }, { $0.criu.frozen },
+                "bare criu, of its own", goal: 1),
             figure(
                 "images to stream", { $0.packed.suspend.write }, { $0.archive.pack },
                 "tar | zstd, same level and threads", goal: 1.25),

@@ -1,15 +1,14 @@
-internal import LinuxSystem
 internal import Synchronization
 
 /// Work on a thread of its own beside what this one does. Whoever starts it waits for it: it never outlives this value.
-final class Background<Value: Sendable>: Sendable {
+public final class Background<Value: Sendable>: Sendable {
     private let outcome = Outcome()
     private let thread = DoneSignal()
 
     /// Not in this object itself, whose last reference may be going while the thread is at work.
     private final class Outcome: Sendable { let result = Mutex<Result<Value, any Error>?>(nil) }
 
-    init(_ work: @escaping @Sendable () throws -> Value) {
+    public init(_ work: @escaping @Sendable () throws -> Value) {
         thread.run { [outcome] in
             let result = Result { try work() }
             outcome.result.withLock { $0 = result }
@@ -19,7 +18,7 @@ final class Background<Value: Sendable>: Sendable {
     deinit { thread.wait() }
 
     /// Waits until `condition` holds or it is done; throws what came of it when that is an error.
-    func wait(until condition: () -> Bool) throws {
+    public func wait(until condition: () -> Bool) throws {
         while !condition() {
             if let result = outcome.result.withLock({ $0 }) {
                 _ = try result.get()
@@ -32,7 +31,7 @@ final class Background<Value: Sendable>: Sendable {
     /// What came of it.
     ///
     /// - Parameter meanwhile: called some twenty times a second as long as it takes.
-    func value(_ meanwhile: () -> Void = {}) throws -> Value {
+    public func value(_ meanwhile: () -> Void = {}) throws -> Value {
         while !thread.wait(milliseconds: 50) { meanwhile() }
         guard let result = outcome.result.withLock({ $0 }) else { preconditionFailure("its thread has ended") }
         return try result.get()

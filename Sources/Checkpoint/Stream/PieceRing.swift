@@ -1,0 +1,134 @@
+internal import Glibc
+internal import LinuxSystem
+
+/// Bytes that come in pieces, for several who each take all of them in order on a thread of their own, beside what
+/// is done for the next.
+///
+/// Memory: four megabytes.
+final class PieceRing {
+    typealias Taker = @Sendable (UnsafeRawBufferPointer) -> Void
+
+    /// All pieces have this size but the last. Bytes.
+    static let pieceSize = 1 << 20
+    private static let slots = 4
+
+    private let shared: Shared
+    private let takers: [Taker]
+    private var threads: [DoneSignal] = []
+    private var isBegun = false
+    private var isFinished = false
+    /// Where the next bytes go, and how many of the piece are there.
+    private var slot = 0
+    private var used = 0
+
+    /// A slot is the writer's until it posts every taker's `filled`, and again when each has posted its `free`; what is
+    /// filled first is taken first.
+    private final class Shared: @unchecked Sendable {
+        // Unchecked, and safe: who may touch a slot is said by the semaphores.
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: slots * pieceSize, alignment: 4096)
+        /// Bytes in each; 0 says that none follows.
+        let counts = UnsafeMutableBufferPointer<Int>.allocate(capacity: slots)
+        /// Two for each taker.
+        private let semaphores: UnsafeMutablePointer<sem_t>
+        private let takers: Int
+
+        init(takers: Int) {
+            self.takers = takers
+            semaphores = UnsafeMutablePointer.allocate(capacity: 2 * takers)
+            for taker in 0..<takers {
+                // One is the writer's from the beginning.
+                sem_init(free(taker), 0, UInt32(slots - 1))
+                sem_init(filled(taker), 0, 0)
+            }
+        }
+
+        deinit {
+            for index in 0..<2 * takers { sem_destroy(semaphores + index) }
+            semaphores.deallocate()
+            counts.deallocate()
+            bytes.deallocate()
+        }
+
+        func free(_ taker: Int) -> UnsafeMutablePointer<sem_t> { semaphores + 2 * taker }
+        func filled(_ taker: Int) -> UnsafeMutablePointer<sem_t> { semaphores + 2 * taker + 1 }
+
+        func piece(_ slot: Int) -> UnsafeMutableRawBufferPointer {
+            UnsafeMutableRawBufferPointer(rebasing: bytes[slot * pieceSize..<(slot + 1) * pieceSize])
+        }
+
+        static func wait(_ semaphore: UnsafeMutablePointer<sem_t>) {
+            while sem_wait(semaphore) != 0 {}
+        }
+    }
+
+    init(for takers: [Taker]) {
+        self.takers = takers
+        shared = Shared(takers: takers.count)
+    }
+
+    deinit { finish() }
+
+    /// Waits only while all slots do.
+    func append(_ bytes: UnsafeRawBufferPointer) {
+        precondition(!isFinished, "nothing follows the end")
+        var rest = bytes
+        while !rest.isEmpty {
+            let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pieceSize - used))
+            UnsafeMutableRawBufferPointer(rebasing: shared.piece(slot)[used...]).copyMemory(from: part)
+            used += part.count
+            rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
+            if used == Self.pieceSize { hand() }
+        }
+    }
+
+    /// None may follow; returns when all have been taken.
+    func finish() {
+        guard !isFinished else { return }
+        isFinished = true
+        if used > 0 {
+            // Of little, nobody needs a thread.
+            if isBegun { hand() } else { takeHere() }
+        }
+        guard !threads.isEmpty else { return }
+        hand()
+        for thread in threads { thread.wait() }
+    }
+
+    private func begin() {
+        isBegun = true
+        for (index, take) in takers.enumerated() {
+            let thread = DoneSignal()
+            // Where there are not enough, whoever brings the bytes does what is left.
+            guard thread.start({ [shared] in Self.run(index, take, shared) }) else { break }
+            threads.append(thread)
+        }
+    }
+
+    private static func run(_ index: Int, _ take: Taker, _ shared: Shared) {
+        var slot = 0
+        while true {
+            Shared.wait(shared.filled(index))
+            let count = shared.counts[slot]
+            guard count > 0 else { return }
+            take(UnsafeRawBufferPointer(rebasing: shared.piece(slot)[..<count]))
+            sem_post(shared.free(index))
+            slot = (slot + 1) % slots
+        }
+    }
+
+    private func takeHere() {
+        let bytes = UnsafeRawBufferPointer(rebasing: shared.piece(slot)[..<used])
+        if !bytes.isEmpty { for take in takers[threads.count...] { take(bytes) } }
+    }
+
+    /// Gives the slot to all, and waits for the next.
+    private func hand() {
+        if !isBegun { begin() }
+        takeHere()
+        shared.counts[slot] = used
+        for index in threads.indices { sem_post(shared.filled(index)) }
+        slot = (slot + 1) % Self.slots
+        used = 0
+        for index in threads.indices { Shared.wait(shared.free(index)) }
+    }
+}
