@@ -1,7 +1,11 @@
 #include "CLinux.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,4 +38,36 @@ int csys_pidfd_open(pid_t pid) {
 
 int csys_pidfd_send_signal(int pidfd, int signal) {
     return checked(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}
+
+int csys_descriptors_of(pid_t process, const char *prefix, int *numbers, int capacity) {
+    char path[64], target[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)process);
+    DIR *folder = opendir(path);
+    if (!folder) return -errno;
+    size_t length = strlen(prefix);
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        ssize_t got = readlinkat(dirfd(folder), entry->d_name, target, sizeof target);
+        if (got < (ssize_t)length || memcmp(target, prefix, length)) continue;
+        if (count < capacity) numbers[count] = atoi(entry->d_name);
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+int csys_tracer_of(pid_t process) {
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -errno;
+    ssize_t got = read(file, text, sizeof text - 1);
+    int error = errno;
+    close(file);
+    if (got < 0) return -error;
+    text[got] = 0;
+    // Among the first lines; a process's name, which comes before it, has its line ends escaped.
+    const char *line = strstr(text, "\nTracerPid:\t");
+    return line ? atoi(line + strlen("\nTracerPid:\t")) : -ENODATA;
 }

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -76,7 +77,7 @@ int csys_event_counter(int non_blocking) {
     return counter < 0 ? -errno : counter;
 }
 
-int csys_join_within(unsigned long thread, unsigned milliseconds) {
+static struct timespec in_milliseconds(unsigned milliseconds) {
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += milliseconds / 1000;
@@ -85,5 +86,15 @@ int csys_join_within(unsigned long thread, unsigned milliseconds) {
         end.tv_sec++;
         end.tv_nsec -= 1000000000;
     }
+    return end;
+}
+
+int csys_join_within(unsigned long thread, unsigned milliseconds) {
+    struct timespec end = in_milliseconds(milliseconds);
     return -pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end);
+}
+
+int csys_semaphore_wait(void *semaphore, unsigned milliseconds) {
+    struct timespec end = in_milliseconds(milliseconds);
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, &end) < 0 ? -errno : 0;
 }

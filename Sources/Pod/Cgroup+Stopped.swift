@@ -86,8 +86,9 @@ extension Cgroup {
             thread.run { [end] in
                 while !end.isCome.load(ordering: .relaxed) {
                     let text = (try? Files.text(child.appending("cgroup.procs"))) ?? ""
-                    if text.split(separator: "\n").contains(where: { (Obstacle.tracer(of: Int32($0) ?? 0) ?? 0) != 0 })
-                    {
+                    if text.split(separator: "\n").contains(where: {
+                        (ProcessDescriptors.tracer(of: Int32($0) ?? 0) ?? 0) != 0
+                    }) {
                         try? Files.put("THAWED", into: own.appending("freezer.state"))
                         return
                     }

@@ -10,14 +10,9 @@ extension InodeNames {
     package static func watched(by processes: [Int32]) -> Set<Inode> {
         var found: Set<Inode> = []
         for process in processes {
-            let descriptors = FilePath("/proc/\(process)/fd")
-            for name in (try? Files.list(descriptors)) ?? [] {
-                var target = [UInt8](repeating: 0, count: 32)
-                let count = readlink(descriptors.appending(name).string, &target, target.count)
-                guard count > 0, target[..<count].elementsEqual("anon_inode:inotify".utf8),
-                    let text = try? Files.text(FilePath("/proc/\(process)/fdinfo/\(name)"), limit: 1 << 22)
-                else { continue }
-                found.formUnion(watched(in: text))
+            for number in ProcessDescriptors.numbers(of: process, linkedTo: "anon_inode:inotify") {
+                let text = try? Files.text(FilePath("/proc/\(process)/fdinfo/\(number)"), limit: 1 << 22)
+                found.formUnion(watched(in: text ?? ""))
             }
         }
         return found

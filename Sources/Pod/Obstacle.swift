@@ -15,17 +15,10 @@ public struct Obstacle: Error, Sendable, CustomStringConvertible {
     /// CRIU has to attach to every process as a debugger does, and a process has at most one.
     static func requireUntraced(_ processes: [Int32], _ list: () -> [PodProcess]) throws {
         for process in processes {
-            guard let tracer = tracer(of: process), tracer != 0 else { continue }
+            guard let tracer = ProcessDescriptors.tracer(of: process), tracer != 0 else { continue }
             let all = list()
             let name = all.first { $0.hostPID == tracer }.map { " by process \($0.pid) (\($0.command))" } ?? ""
             throw Obstacle(all.first { $0.hostPID == process }, "is being traced\(name)")
         }
-    }
-
-    /// 0 for none; `nil` when the process is gone.
-    static func tracer(of process: Int32) -> Int32? {
-        let text = try? Files.text(FilePath("/proc/\(process)/status"), limit: 65536)
-        return text?.split(separator: "\n").first { $0.hasPrefix("TracerPid:") }?.split(separator: "\t").last
-            .flatMap { Int32($0) }
     }
 }

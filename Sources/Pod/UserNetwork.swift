@@ -162,12 +162,6 @@ public enum UserNetwork {
 
     /// The descriptors of its sockets.
     private static func connectionNumbers(of process: ProcessIdentity) -> [Int32] {
-        let folder = FilePath("/proc/\(process.pid)/fd")
-        return ((try? Files.list(folder)) ?? []).compactMap { name in
-            var target = [UInt8](repeating: 0, count: 64)
-            let count = readlink(folder.appending(name).string, &target, target.count)
-            guard count > 0, String(decoding: target[..<count], as: UTF8.self).hasPrefix("socket:") else { return nil }
-            return Int32(name)
-        }
+        ProcessDescriptors.numbers(of: process.pid, linkedTo: "socket:")
     }
 }

@@ -132,7 +132,8 @@ struct Snapshot {
         report.session = writer.number
 
         try images.mount()
-        scan = stream.scan(images.dump)
+        // Beside CRIU, unless the pod waits for it.
+        if purpose == .suspend { scan = stream.scan(images.dump) }
         var subject = Criu.DumpedPod(
             folder, initProcess: initProcess, uidBase: state.uidBase, uidCount: state.uidCount)
         subject.leavesOutWhatMayBeLost = isLastAttempt
@@ -246,6 +247,7 @@ struct Snapshot {
     mutating func release(_ pod: inout PodRuntime) throws {
         Thaw.letGo(folder, state)
         report.frozen = frozen?.total ?? 0
+        scan = stream?.scan(images.dump)
         frozen = nil
         // Who comes next finds a pod that runs, and what is left of this one.
         state.phase = .running

@@ -74,4 +74,7 @@ int csys_pidfd_send_signal(int pidfd, int signal);
 /// Waits for the end of a thread (pthread_t) and frees it; -ETIMEDOUT when it still runs after so long.
 int csys_join_within(unsigned long thread, unsigned milliseconds);
 
+/// sem_clockwait for a sem_t by CLOCK_MONOTONIC: -ETIMEDOUT when nobody has posted within the time.
+int csys_semaphore_wait(void *semaphore, unsigned milliseconds);
+
 #endif

@@ -58,4 +58,11 @@ int csys_terminal_raw(int fd);
 /// Safe in a signal handler. Does nothing without a `csys_terminal_raw` before.
 int csys_terminal_restore(int fd);
 
+/// The descriptors of a process whose link in /proc begins with `prefix` (at most 63 bytes): their count, of which the first
+/// `capacity` are written.
+int csys_descriptors_of(pid_t process, const char *prefix, int *numbers, int capacity);
+
+/// Who traces a process; 0 for nobody.
+int csys_tracer_of(pid_t process);
+
 #endif

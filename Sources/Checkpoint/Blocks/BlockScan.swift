@@ -19,6 +19,8 @@ public final class BlockScan: Sendable {
         let salt: BlockSalt
         let isDumped = Atomic(false)
         let isCancelled = Atomic(false)
+        /// Ends a pause.
+        let end = Semaphore()
         let result = Mutex<Result<BlockTable, any Error>?>(nil)
 
         init(_ folder: FilePath, _ salt: BlockSalt) {
@@ -33,8 +35,8 @@ public final class BlockScan: Sendable {
             let result = Result {
                 var scanner = Scanner(shared.folder, shared.salt)
                 while !shared.isDumped.load(ordering: .acquiring), !shared.isCancelled.load(ordering: .relaxed) {
-                    // A dump of a small pod takes a tenth of a second.
-                    if try !scanner.followPages() { usleep(1000) }
+                    // Rarely while there is little: of a hundred processes, listing what is there is work, too.
+                    if try !scanner.followPages() { shared.end.wait(milliseconds: 20) }
                 }
                 return try scanner.finish { shared.isCancelled.load(ordering: .relaxed) }
             }
@@ -46,6 +48,7 @@ public final class BlockScan: Sendable {
 
     deinit {
         shared.isCancelled.store(true, ordering: .relaxed)
+        shared.end.post()
         thread.wait()
     }
 
@@ -54,6 +57,7 @@ public final class BlockScan: Sendable {
 
     func finish() throws -> BlockTable {
         shared.isDumped.store(true, ordering: .releasing)
+        shared.end.post()
         if isConcurrent { thread.wait() } else { work() }
         guard let result = shared.result.withLock({ $0 }) else { preconditionFailure("its thread has ended") }
         do {

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import LinuxSystem
 
 /// Bytes that come in pieces, for several who each take all of them in order on a thread of their own, beside what
@@ -28,36 +27,22 @@ final class PieceRing {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: slots * pieceSize, alignment: 4096)
         /// Bytes in each; 0 says that none follows.
         let counts = UnsafeMutableBufferPointer<Int>.allocate(capacity: slots)
-        /// Two for each taker.
-        private let semaphores: UnsafeMutablePointer<sem_t>
-        private let takers: Int
+        /// Of each taker: one slot is the writer's from the beginning.
+        let free: [Semaphore]
+        let filled: [Semaphore]
 
         init(takers: Int) {
-            self.takers = takers
-            semaphores = UnsafeMutablePointer.allocate(capacity: 2 * takers)
-            for taker in 0..<takers {
-                // One is the writer's from the beginning.
-                sem_init(free(taker), 0, UInt32(slots - 1))
-                sem_init(filled(taker), 0, 0)
-            }
+            free = (0..<takers).map { _ in Semaphore(slots - 1) }
+            filled = (0..<takers).map { _ in Semaphore() }
         }
 
         deinit {
-            for index in 0..<2 * takers { sem_destroy(semaphores + index) }
-            semaphores.deallocate()
             counts.deallocate()
             bytes.deallocate()
         }
 
-        func free(_ taker: Int) -> UnsafeMutablePointer<sem_t> { semaphores + 2 * taker }
-        func filled(_ taker: Int) -> UnsafeMutablePointer<sem_t> { semaphores + 2 * taker + 1 }
-
         func piece(_ slot: Int) -> UnsafeMutableRawBufferPointer {
             UnsafeMutableRawBufferPointer(rebasing: bytes[slot * pieceSize..<(slot + 1) * pieceSize])
-        }
-
-        static func wait(_ semaphore: UnsafeMutablePointer<sem_t>) {
-            while sem_wait(semaphore) != 0 {}
         }
     }
 
@@ -107,11 +92,11 @@ final class PieceRing {
     private static func run(_ index: Int, _ take: Taker, _ shared: Shared) {
         var slot = 0
         while true {
-            Shared.wait(shared.filled(index))
+            shared.filled[index].wait()
             let count = shared.counts[slot]
             guard count > 0 else { return }
             take(UnsafeRawBufferPointer(rebasing: shared.piece(slot)[..<count]))
-            sem_post(shared.free(index))
+            shared.free[index].post()
             slot = (slot + 1) % slots
         }
     }
@@ -126,9 +111,9 @@ final class PieceRing {
         if !isBegun { begin() }
         takeHere()
         shared.counts[slot] = used
-        for index in threads.indices { sem_post(shared.filled(index)) }
+        for index in threads.indices { shared.filled[index].post() }
         slot = (slot + 1) % Self.slots
         used = 0
-        for index in threads.indices { Shared.wait(shared.free(index)) }
+        for index in threads.indices { shared.free[index].wait() }
     }
 }
