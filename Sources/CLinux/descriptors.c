@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,26 @@ int csys_descriptors_of(pid_t process, const char *prefix, int *numbers, int cap
     }
     closedir(folder);
     return count;
+}
+
+int csys_thread_waits_in(pid_t process, const char *function) {
+    char path[64], name[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process);
+    DIR *folder = opendir(path);
+    if (!folder) return -errno;
+    bool found = false;
+    for (struct dirent *entry; !found && (entry = readdir(folder));) {
+        if (entry->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "%.20s/wchan", entry->d_name);
+        int file = openat(dirfd(folder), path, O_RDONLY | O_CLOEXEC);
+        if (file < 0) continue; // it has ended
+        ssize_t got = read(file, name, sizeof name - 1);
+        close(file);
+        name[got > 0 ? got : 0] = 0;
+        found = !strcmp(name, function);
+    }
+    closedir(folder);
+    return found;
 }
 
 int csys_tracer_of(pid_t process) {

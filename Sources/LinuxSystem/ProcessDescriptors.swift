@@ -11,10 +11,4 @@ public enum ProcessDescriptors {
             numbers = [Int32](repeating: 0, count: 2 * Int(count))
         }
     }
-
-    /// Who traces a process: 0 for nobody, `nil` when it is gone.
-    public static func tracer(of process: Int32) -> Int32? {
-        let tracer = csys_tracer_of(process)
-        return tracer < 0 ? nil : tracer
-    }
 }

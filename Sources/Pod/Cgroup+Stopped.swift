@@ -64,8 +64,7 @@ extension Cgroup {
 
     /// Its first thread may be somewhere where no signal stops it (in vfork(2), say), and the others stopped.
     private static func hasStoppedThread(_ process: Int32) -> Bool {
-        let tasks = FilePath("/proc/\(process)/task")
-        return ((try? Files.list(tasks)) ?? []).contains { isStopped(task: tasks.appending($0)) }
+        ProcessThreads.anyWaits(in: "do_signal_stop", of: process)
     }
 
     /// What a frozen thread was doing: its state is a frozen one's.
@@ -85,9 +84,11 @@ extension Cgroup {
             guard let own = cgroup.freezerOfVersion1, let child = cgroup.child else { return }
             thread.run { [end] in
                 while !end.isCome.load(ordering: .relaxed) {
-                    let text = (try? Files.text(child.appending("cgroup.procs"))) ?? ""
+                    // CRIU goes by threads, in the order of their numbers: the first that it comes to need not be a
+                    // process's own, where the numbers began anew between the two.
+                    let text = (try? Files.text(child.appending("tasks"))) ?? ""
                     if text.split(separator: "\n").contains(where: {
-                        (ProcessDescriptors.tracer(of: Int32($0) ?? 0) ?? 0) != 0
+                        (ProcessThreads.tracer(of: Int32($0) ?? 0) ?? 0) != 0
                     }) {
                         try? Files.put("THAWED", into: own.appending("freezer.state"))
                         return

@@ -15,7 +15,7 @@ public struct Obstacle: Error, Sendable, CustomStringConvertible {
     /// CRIU has to attach to every process as a debugger does, and a process has at most one.
     static func requireUntraced(_ processes: [Int32], _ list: () -> [PodProcess]) throws {
         for process in processes {
-            guard let tracer = ProcessDescriptors.tracer(of: process), tracer != 0 else { continue }
+            guard let tracer = ProcessThreads.tracer(of: process), tracer != 0 else { continue }
             let all = list()
             let name = all.first { $0.hostPID == tracer }.map { " by process \($0.pid) (\($0.command))" } ?? ""
             throw Obstacle(all.first { $0.hostPID == process }, "is being traced\(name)")

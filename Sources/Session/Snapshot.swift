@@ -182,7 +182,9 @@ struct Snapshot {
         frozen = Stopwatch()
         try sound.hold()
         report.sound = watch.lap()
-        try cgroup.freeze()
+        try cgroup.freezeForDump { [cgroup, state] in
+            PodProcess.list(in: cgroup, uidBase: state.uidBase, uidCount: state.uidCount)
+        }
         report.freeze = watch.lap()
         // What the frozen pod has written goes to the device, and to its copy, while the rest is done.
         let layer = store.layerFolder(state.layers.last ?? 0)

@@ -82,6 +82,52 @@ extension SessionTests {
             }
         }
 
+        /// The kernel's numbers of processes and threads begin anew at some point, and a process's threads may have smaller ones
+        /// than itself.
+        @Test func aStoppedProgramWhoseThreadsHaveSmallerNumbersCanBeSuspended() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            struct Listed: Decodable {
+                var host_pid: Int32
+                var command: String
+            }
+            func program() throws -> Int32? {
+                let list = try hosts.a.must(["ps", "p", "--format", "json"])
+                return try JSONText.decode([Listed].self, from: Array(list.utf8))
+                    .first { $0.command.contains("obstacle threaded") }?.host_pid
+            }
+            func threads(of process: Int32) throws -> [Int32] {
+                try Files.list(FilePath("/proc/\(process)/task")).compactMap { Int32($0) }
+            }
+            let limit = try #require(
+                Int(Files.text("/proc/sys/kernel/pid_max").prefix { $0.isNumber }))
+            var process: Int32 = 0
+            for distance in stride(from: 20, to: 200, by: 4) {
+                try Files.put("\(limit - distance)", into: "/proc/sys/kernel/ns_last_pid")
+                try hosts.a.must(["exec", "p", "--detach", "--", "obstacle", "threaded", "/root/ready"])
+                try waitUntil("it has its threads") {
+                    process = try program() ?? 0
+                    return try process > 0 && threads(of: process).count == 61
+                }
+                if try threads(of: process).contains(where: { $0 < process }) { break }
+                Glibc.kill(process, SIGKILL)
+                try waitUntil("it is gone") { try program() == nil }
+                try hosts.a.must(["exec", "p", "--", "rm", "-f", "/root/ready"])
+                process = 0
+            }
+            try #require(process > 0, "the numbers did not begin anew among its threads'")
+            Glibc.kill(process, SIGSTOP)
+            try waitUntil("it is stopped") {
+                try threads(of: process).allSatisfy { thread in
+                    try Files.text(FilePath("/proc/\(process)/task/\(thread)/status")).contains("State:\tT")
+                }
+            }
+            try hosts.a.must(["checkpoint", "p"])
+            try hosts.a.suspend()
+            try hosts.b.resume()
+            #expect(try hosts.b.must(["ps", "p"]).contains("obstacle threaded"))
+        }
+
         @Test func theSessionRunsOnAndIsThereShouldItsHostCrash() throws {
             let hosts = try TestHosts()
             try hosts.a.up()

@@ -25,6 +25,7 @@ extension SessionTests {
             Obstacle(name: "credentials", words: ["unread", "SO_PASSCRED"]),
             Obstacle(name: "watched", words: ["inotify"]),
             Obstacle(name: "answer", words: ["unread", "netlink"]),
+            Obstacle(name: "vforking", words: ["vfork"]),
         ]
 
         @Test func whatCannotBeMovedIsRefusedAndTheSessionRunsOn() throws {
@@ -103,6 +104,17 @@ extension SessionTests {
             try hosts.a.up()
             let before = try hosts.a.count()
             try begin("restless", on: hosts.a)
+            try hosts.a.suspend()
+            try hosts.b.resume()
+            #expect(try hosts.b.count().nonce == before.nonce)
+        }
+
+        /// Whoever begins a program may wait for that in a way in which nothing can attach to it. It is soon over.
+        @Test func aProgramThatIsJustBeingBegunDoesNotPreventASuspend() throws {
+            let hosts = try TestHosts()
+            try hosts.a.up()
+            let before = try hosts.a.count()
+            try begin("spawning", on: hosts.a)
             try hosts.a.suspend()
             try hosts.b.resume()
             #expect(try hosts.b.count().nonce == before.nonce)

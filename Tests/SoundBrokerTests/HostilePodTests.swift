@@ -30,6 +30,8 @@ import Testing
         var reasons: [String] = []
         var rate = 44100
         var seeds = [1]
+        /// How many descriptors the broker may have beyond those of a moment ago.
+        var spareDescriptors: Int?
         var testDescription: String { "\(mode) at \(rate) Hz" }
     }
 
@@ -47,6 +49,8 @@ import Testing
         Harm(mode: "wake"),
         Harm(mode: "deaf"),
         Harm(mode: "flood", reasons: ["lines about the pod were left out here"]),
+        // A sink, a stream and a pod's connections are there; a few more come, then none.
+        Harm(mode: "starve", reasons: ["cannot take a connection: Too many open files"], spareDescriptors: 12),
         Harm(mode: "thousand", reasons: ["its ring would make all rings of the pod's more than 512 MiB"]),
     ]
 
@@ -56,6 +60,10 @@ import Testing
         let music = Frames.noise(count: harm.rate * 4, seed: 5)
         let player = try host.play(music, rate: harm.rate)
         try host.waitUntilPlayed(4410)
+        if let spare = harm.spareDescriptors {
+            let count = Self.descriptors(of: broker) + spare
+            _ = try Pipeline.output(of: Command("prlimit", ["--pid", "\(broker)", "--nofile=\(count)"]))
+        }
         let log = host.folder.appending("hostile.log")
         let hostile = try harm.seeds.map { seed in
             try ChildProcess(

@@ -62,6 +62,9 @@ int csys_terminal_restore(int fd);
 /// `capacity` are written.
 int csys_descriptors_of(pid_t process, const char *prefix, int *numbers, int capacity);
 
+/// 1 when a thread of the process waits in that function of the kernel (proc_pid_wchan(5)), 0 when none does.
+int csys_thread_waits_in(pid_t process, const char *function);
+
 /// Who traces a process; 0 for nobody.
 int csys_tracer_of(pid_t process);
 

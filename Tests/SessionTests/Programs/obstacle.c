@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <mqueue.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,13 +130,58 @@ static void restless(void)
     }
 }
 
+/// Begins a program, but not at once: whoever has begun its process waits in vfork(2) until then.
+static void spawn_after(unsigned milliseconds)
+{
+    int ends[2];
+    char byte = 0;
+    must(pipe(ends), "pipe");
+    pid_t child = fork();
+    must(child, "fork");
+    if (child != 0) {
+        must(read(ends[0], &byte, 1), "read");
+        return;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (vfork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)!write(ends[1], &byte, 1);
+        usleep(milliseconds * 1000);
+        execl("/bin/sleep", "sleep", "100000", NULL);
+        _exit(1);
+    }
+    for (;;)
+        pause();
+}
+
+static void *rest(void *nothing)
+{
+    for (;;)
+        pause();
+    return nothing;
+}
+
+static void threaded(void)
+{
+    for (int i = 0; i < 60; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, rest, NULL) != 0)
+            abort();
+    }
+}
+
+static void spawning(void) { spawn_after(600); }
+
+static void vforking(void) { spawn_after(1000000); }
+
 static const struct {
     const char *name;
     void (*make)(void);
 } obstacles[] = {
     {"packets", packets}, {"semaphore", semaphore}, {"count", count}, {"notified", notified}, {"nameless", nameless},
     {"traced", traced}, {"credentials", credentials}, {"watched", watched},
-    {"answer", answer}, {"news", news}, {"restless", restless},
+    {"answer", answer}, {"news", news}, {"restless", restless}, {"spawning", spawning},
+    {"vforking", vforking}, {"threaded", threaded},
 };
 
 int main(int argument_count, char **arguments)

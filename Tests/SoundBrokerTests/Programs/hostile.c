@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -90,12 +91,17 @@ static bool ends(int socket) {
     return false;
 }
 
+// Does not wait for a broker that takes no connections.
+static bool is_impatient;
+
 static bool connect_to_broker(struct stream *stream, uint32_t direction) {
     *stream = (struct stream){.socket = -1, .memory = -1, .wake = {-1, -1}, .direction = direction};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     strncpy(address.sun_path, socket_path, sizeof address.sun_path - 1);
     stream->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     must(stream->socket >= 0, "socket");
+    const struct timeval patience = {.tv_usec = 300000};
+    if (is_impatient) must(setsockopt(stream->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0, "timeout");
     if (connect(stream->socket, (struct sockaddr *)&address, sizeof address) < 0) return false;
     struct sound_hello hello = {
         .header = header_of(SOUND_HELLO, sizeof hello),
@@ -424,6 +430,12 @@ static void be_a_thousand(void) {
 }
 
 // Sink streams are opened and closed as fast as the broker lets it happen.
+// As many as a broker has descriptors for, and more that it cannot take.
+static void starve_broker(void) {
+    is_impatient = true;
+    be_a_thousand();
+}
+
 static void flood(void) {
     struct stream streams[4];
     for (int i = 0; i < 4; i++) streams[i] = open_stream(i % 2, 44100, 48000);
@@ -489,7 +501,7 @@ int main(int count, char **arguments) {
     } modes[] = {
         {"wild", be_wild}, {"afar", come_from_afar}, {"memory", offer_bad_memory},
         {"wake", sleep_on}, {"deaf", be_deaf}, {"thousand", be_a_thousand}, {"flood", flood},
-        {"linger", linger_on},
+        {"linger", linger_on}, {"starve", starve_broker},
     };
     if (count < 3) return 2;
     socket_path = arguments[1];
