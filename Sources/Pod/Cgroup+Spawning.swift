@@ -5,7 +5,7 @@ internal import LinuxSystem
 /// or ends.
 ///
 /// The kernel lets such a one take no signal but a deadly one, and no debugger has it stop. CRIU holds the process that it
-/// waits for, and would wait for it for ever. It lasts a moment as a rule, longer where the program has to be read first.
+/// waits for, and gives up after ten seconds. It lasts a moment as a rule, longer where the program has to be read first.
 extension Cgroup {
     /// For how long a program may be about to begin, ns.
     private static let spawnPatience: UInt64 = 1_000_000_000
