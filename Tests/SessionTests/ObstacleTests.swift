@@ -99,22 +99,16 @@ extension SessionTests {
         }
 
         /// CRIU is told what is special about a pod while that still runs, and may become another.
-        @Test func whatAPodBecomesWhileCriuGetsReadyDoesNotPreventASuspend() throws {
-            let hosts = try TestHosts()
-            try hosts.a.up()
-            let before = try hosts.a.count()
-            try begin("restless", on: hosts.a)
-            try hosts.a.suspend()
-            try hosts.b.resume()
-            #expect(try hosts.b.count().nonce == before.nonce)
-        }
+        @Test func whatAPodBecomesWhileCriuGetsReadyDoesNotPreventASuspend() throws { try move(with: "restless") }
 
         /// Whoever begins a program may wait for that in a way in which nothing can attach to it. It is soon over.
-        @Test func aProgramThatIsJustBeingBegunDoesNotPreventASuspend() throws {
+        @Test func aProgramThatIsJustBeingBegunDoesNotPreventASuspend() throws { try move(with: "spawning") }
+
+        private func move(with obstacle: String) throws {
             let hosts = try TestHosts()
             try hosts.a.up()
             let before = try hosts.a.count()
-            try begin("spawning", on: hosts.a)
+            try begin(obstacle, on: hosts.a)
             try hosts.a.suspend()
             try hosts.b.resume()
             #expect(try hosts.b.count().nonce == before.nonce)
