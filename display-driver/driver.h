@@ -154,6 +154,9 @@ static inline uint64_t framebuffer_offset(const struct driver *driver) {
     return DISPLAY_FRAME_OFFSET + (uint64_t)driver->frame.bank * DISPLAY_FRAME_BANK_BYTES;
 }
 
+// puts.c: large pictures onto the screen
+void puts_init(ScreenPtr screen);
+
 // outputs.c: RandR
 Bool outputs_pre_init(struct driver *driver, uint32_t width, uint32_t height);
 void outputs_describe(struct driver *driver, struct display_screen *screen);

@@ -233,6 +233,7 @@ Bool screen_init(ScreenPtr screen, int argc, char **argv) {
     }
     set_colours(screen, scrn);
     fbPictureInit(screen, NULL, 0);
+    puts_init(screen);
     xf86SetBlackWhitePixels(screen);
     xf86SetBackingStore(screen);
     miDCInitialize(screen, xf86GetPointerScreenFuncs());

@@ -1,6 +1,7 @@
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <X11/XKBlib.h>
 #include <X11/Xatom.h>
 #include <X11/Xlib-xcb.h>
@@ -16,6 +17,8 @@
 #include <X11/extensions/Xrender.h>
 #include <X11/extensions/Xv.h>
 #include <X11/extensions/Xvlib.h>
+#include <X11/extensions/Xvproto.h>
+#include <X11/extensions/shmproto.h>
 #include <X11/keysym.h>
 #include <xcb/shm.h>
 #include <xcb/xcb.h>
@@ -28,7 +31,6 @@ static inline int cx11_screen_height(Display *display, int screen) { return Disp
 static inline unsigned long cx11_black(Display *display, int screen) { return BlackPixel(display, screen); }
 static inline int cx11_connection(Display *display) { return ConnectionNumber(display); }
 static inline char *cx11_name(Display *display) { return DisplayString(display); }
-static inline const char *cx11_vendor(Display *display) { return ServerVendor(display); }
 static inline int cx11_byte_order(Display *display) { return ImageByteOrder(display); }
 /// Bytes of the longest request.
 static inline size_t cx11_max_request(Display *display) {
@@ -44,6 +46,11 @@ static inline int cx11_shm_level(Display *display) {
     return major > 1 || (major == 1 && minor >= 2) ? 2 : 1;
 }
 
+/// Whether the server has the code for shared memory that all of X.Org's servers have (Xorg, Xvfb, Xwayland, Xvnc …): since
+/// 1.15, the first with MIT-SHM 1.2, it catches SIGBUS in a file that its owner has cut, and forgets the segment.
+static inline int cx11_shm_is_guarded(Display *display) {
+    return cx11_shm_level(display) >= 2 && strstr(ServerVendor(display), "X.Org") != NULL;
+}
 /// Attaches the file of `descriptor` (closed by this call) in the server, which maps all of it. 0, or an X error code.
 static inline int cx11_shm_attach(Display *display, ShmSeg segment, int descriptor, int read_only) {
     xcb_connection_t *connection = XGetXCBConnection(display);

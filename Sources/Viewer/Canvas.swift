@@ -3,13 +3,15 @@ internal import DisplayABI
 internal import Glibc
 internal import LinuxSystem
 
-/// The pod's screen in a window of the host. Only what changed goes to the host's server; a copy of the pod's pixels is
-/// what it reads, because what a pod may cut short or change is not to be handed to somebody else's server.
+/// The pod's screen in a window of the host. Only what changed goes to the host's server, which reads the pod's pixels
+/// where they are. One that might not survive it when a pod cuts its memory gets a copy, and so does one that has found
+/// it cut.
 final class Canvas {
     /// Bytes of a screen that is shown; a pod may ask for more than a host has.
     static let limit = 512 << 20
 
     private let host: HostDisplay
+    private let pod: PodAttachment
     private let window: Window
     private let gc: GC
     private var screen = display_screen()
@@ -21,14 +23,12 @@ final class Canvas {
     /// What is drawn by others: video.
     var covered: PixelRegion?
 
-    /// Counted for tests and for whoever wonders: boxes and pixels that were copied.
-    private(set) var copiedPixels: UInt64 = 0
-
     private(set) var windowSize = (width: 1, height: 1)
     var scaling: Scaling
 
-    init(_ host: HostDisplay, window: Window, scaling: Scaling) {
+    init(_ host: HostDisplay, _ pod: PodAttachment, window: Window, scaling: Scaling) {
         self.host = host
+        self.pod = pod
         self.window = window
         self.scaling = scaling
         var values = XGCValues()
@@ -49,26 +49,24 @@ final class Canvas {
     /// Another object: nothing that was known of the last one holds.
     func forget() { damagePosition = .max }
 
-    /// Copies what changed and shows it. Not while the server is busy with the last.
+    /// Shows what changed. Not while the server is busy with the last.
     ///
     /// - Returns: whether the screen has another size than before.
     func update(from object: DisplayObject) throws(Failure) -> Bool {
         guard let (now, sequence) = object.screen() else { return false }
         let count = object.damage(since: &damagePosition, into: &boxes)
+        let segment = pod.segment(of: object)
         var changed: [Box]
         var isNew = false
-        if image == nil || now.serial != screen.serial || now.width != screen.width || now.height != screen.height
-            || now.stride != screen.stride || now.offset != screen.offset
+        if image == nil || image?.pod !== segment || now.serial != screen.serial || now.width != screen.width
+            || now.height != screen.height || now.stride != screen.stride || now.offset != screen.offset
         {
             guard now.bytes <= UInt64(Self.limit) else {
                 throw Failure("the pod's screen", "\(now.width)x\(now.height) pixels are more than podview shows")
             }
             isNew = now.width != screen.width || now.height != screen.height || image == nil
-            if isNew || now.stride != screen.stride {
-                image = nil
-                image = try HostImage(
-                    host, width: Int(now.width), height: Int(now.height), stride: Int(now.stride))
-            }
+            image = nil
+            image = try HostImage(host, now, in: segment)
             screen = now
             if isNew { place() }
             changed = [whole]
@@ -89,17 +87,16 @@ final class Canvas {
     private var whole: Box { Box(0, 0, Int(screen.width), Int(screen.height)) }
 
     private func copy(_ box: Box, from object: DisplayObject) {
-        guard let image else { return }
+        guard let image, let copy = image.copy else { return }
         let stride = image.stride
         let from = object.memory.start.advanced(by: Int(screen.offset))
-        copiedPixels &+= UInt64(box.width * box.height)
         if box.width == image.width, box.width * 4 == stride {
-            memcpy(image.start.advanced(by: box.y1 * stride), from.advanced(by: box.y1 * stride), box.height * stride)
+            memcpy(copy.start.advanced(by: box.y1 * stride), from.advanced(by: box.y1 * stride), box.height * stride)
             return
         }
         for y in box.y1..<box.y2 {
             let offset = y * stride + box.x1 * 4
-            memcpy(image.start.advanced(by: offset), from.advanced(by: offset), box.width * 4)
+            memcpy(copy.start.advanced(by: offset), from.advanced(by: offset), box.width * 4)
         }
     }
 

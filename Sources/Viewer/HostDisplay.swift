@@ -12,6 +12,8 @@ final class HostDisplay {
     let colormap: Colormap
     /// MIT-SHM: 2 when descriptors can be handed over; less is not used.
     let sharedMemoryLevel: Int32
+    /// Whether the server survives it when a file that it was handed is cut.
+    let isGuarded: Bool
     /// The number of ShmCompletion events.
     let completionEvent: Int32
     let name: String
@@ -21,6 +23,9 @@ final class HostDisplay {
 
     /// What the last request that failed failed with; X tells it some time later.
     nonisolated(unsafe) private static var lastError: UInt8 = 0  // the main thread's alone, as all of Xlib here
+    /// What errors call the requests that show memory, and whether one failed.
+    nonisolated(unsafe) private static var puts: [Request] = []  // likewise
+    nonisolated(unsafe) private static var hasLostPixels = false  // likewise
     /// What is said when the server goes away.
     nonisolated(unsafe) static var lastWord: () -> Void = {}  // likewise
 
@@ -51,6 +56,11 @@ final class HostDisplay {
         self.visual = visual
         colormap = XCreateColormap(display, root, visual, AllocNone)
         sharedMemoryLevel = cx11_shm_level(display)
+        isGuarded = cx11_shm_is_guarded(display) != 0
+        Self.puts = [
+            Request(of: display, "MIT-SHM", UInt8(X_ShmPutImage)),
+            Request(of: display, "XVideo", UInt8(xv_ShmPutImage)),
+        ]
         completionEvent = sharedMemoryLevel > 0 ? XShmGetEventBase(display) + Int32(ShmCompletion) : -1
         var event: Int32 = 0
         var error: Int32 = 0
@@ -58,7 +68,10 @@ final class HostDisplay {
             throw Failure("use", "the X server \(wanted)", "it has no Render extension")
         }
         _ = XSetErrorHandler { _, event in
-            HostDisplay.lastError = event?.pointee.error_code ?? 0
+            guard let event else { return 0 }
+            HostDisplay.lastError = event.pointee.error_code
+            let failed = Request(extension: event.pointee.request_code, number: event.pointee.minor_code)
+            if HostDisplay.puts.contains(failed) { HostDisplay.hasLostPixels = true }
             return 0
         }
         _ = XSetIOErrorHandler { _ in
@@ -80,6 +93,14 @@ final class HostDisplay {
         body()
         XSync(display, False)
         return Self.lastError
+    }
+
+    /// Whether the server could not read pixels, because their memory was cut; says so once.
+    func takeLoss() -> Bool {
+        guard Self.hasLostPixels else { return false }
+        Self.hasLostPixels = false
+        pending.forget()
+        return true
     }
 
     func atom(_ name: String) -> Atom { XInternAtom(display, name, False) }
@@ -104,5 +125,19 @@ final class HostDisplay {
     /// Pixels of the whole screen.
     var size: (width: Int, height: Int) {
         (Int(cx11_screen_width(display, screen)), Int(cx11_screen_height(display, screen)))
+    }
+}
+
+/// A request of an extension's.
+private struct Request: Equatable {
+    var `extension`: UInt8
+    var number: UInt8
+
+    init(extension: UInt8, number: UInt8) { (self.extension, self.number) = (`extension`, number) }
+
+    init(of display: OpaquePointer, _ name: String, _ number: UInt8) {
+        var (opcode, event, error) = (Int32(0), Int32(0), Int32(0))
+        XQueryExtension(display, name, &opcode, &event, &error)
+        self.init(extension: UInt8(truncatingIfNeeded: opcode), number: number)
     }
 }

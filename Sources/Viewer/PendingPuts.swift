@@ -17,5 +17,7 @@ final class PendingPuts {
         since = MonotonicClock.nanoseconds
     }
 
+    func forget() { count = 0 }
+
     func completed() { count = max(count - 1, 0) }
 }

@@ -5,6 +5,7 @@ internal import LinuxSystem
 /// The pod's video ports on the host's XVideo: frames go on as they came, in YUV.
 final class VideoOutput {
     private let host: HostDisplay
+    private let pod: PodAttachment
     private let window: Window
     private let gc: GC
     /// Those of the host's that nobody uses yet.
@@ -18,15 +19,19 @@ final class VideoOutput {
         /// On the window; what of it can be seen.
         var target = Box(0, 0, 0, 0)
         var visible: [Box] = []
-        var shownFrame: UInt64 = 0
+        /// The frame that was copied last; 0 when none was, or others were shown since.
+        var copiedFrame: UInt64 = 0
+        /// The pod's buffers that the server may be reading: bits.
+        var held: UInt32 = 0
         var isDue = true
 
         init(_ output: VideoPort, _ video: display_video) { (self.output, self.video) = (output, video) }
     }
 
     /// `nil` when the host's server has no XVideo.
-    init?(_ host: HostDisplay, window: Window) {
+    init?(_ host: HostDisplay, _ pod: PodAttachment, window: Window) {
         self.host = host
+        self.pod = pod
         self.window = window
         free = Self.ports(of: host)
         guard !free.isEmpty else { return nil }
@@ -68,6 +73,7 @@ final class VideoOutput {
                     uncovered.append(contentsOf: port.visible)
                     port.output.stop(window)
                     free.append(port.output.port)
+                    slot.hold(0, of: number)
                     hasMoved = true
                 }
                 continue
@@ -154,10 +160,15 @@ final class VideoOutput {
         if needsPlace { place(canvas, []) }
         for (number, port) in ports where port.isDue && !port.visible.isEmpty {
             port.isDue = false
-            if port.video.frame != port.shownFrame {
+            if port.output.use(port.video, number, in: pod.segment(of: object)) {
+                // The one before was read when this one is put; what is paused may be drawn again.
+                slot.hold(port.held | 1 << port.video.buffer, of: number)
+                port.held = 1 << port.video.buffer
+                port.copiedFrame = 0
+            } else if port.video.frame != port.copiedFrame {
                 // One that was overwritten is followed by another: then there are news.
                 guard port.output.load(port.video, number, from: object) else { continue }
-                port.shownFrame = port.video.frame
+                port.copiedFrame = port.video.frame
             }
             XSetRegion(host.display, gc, PixelRegion(port.visible).region)
             if port.output.put(port.video, to: window, gc, port.target) { host.pending.added() }

@@ -3,12 +3,17 @@ internal import DisplayABI
 internal import Glibc
 internal import LinuxSystem
 
-/// One port of the host's XVideo, and the memory that it reads frames from.
+/// One port of the host's XVideo. It reads frames out of the pod's memory, or copies of them.
 final class VideoPort {
     let port: XvPortID
     private let host: HostDisplay
-    private let memory: HostMemory
+    /// For copies; made when the first is needed.
+    private var memory: HostMemory?
+    /// Whose frame the image is.
+    private var pod: PodSegment?
     private let image: UnsafeMutablePointer<XvImage>
+    /// Whether the server reads the image's memory itself.
+    private var isAttached = false
     private let format: (fourcc: UInt32, width: UInt32, height: UInt32)
 
     /// `nil` when the port is another's, or does not take such frames.
@@ -23,16 +28,13 @@ final class VideoPort {
         }
         // A server answers with the largest size that it takes.
         guard image.pointee.width >= video.width, image.pointee.height >= video.height,
-            Self.planesFit(image.pointee, fourcc),
-            let memory = try? HostMemory(host, count: Int(image.pointee.data_size))
+            Self.planesFit(image.pointee, fourcc)
         else {
             XFree(image)
             XvUngrabPort(host.display, port, Time(CurrentTime))
             return nil
         }
-        image.pointee.data = memory.start.assumingMemoryBound(to: CChar.self)
-        image.pointee.obdata = UnsafeMutableRawPointer(memory.segment).assumingMemoryBound(to: CChar.self)
-        (self.host, self.port, self.memory, self.image) = (host, port, memory, image)
+        (self.host, self.port, self.image) = (host, port, image)
         format = (video.fourcc, video.width, video.height)
     }
 
@@ -86,8 +88,35 @@ final class VideoPort {
         }
     }
 
-    /// Copies a frame out of the pod's memory; false when it was overwritten meanwhile.
+    /// Has the server read a frame where it is; false where it takes other planes, or cannot.
+    func use(_ video: display_video, _ number: UInt32, in pod: PodSegment?) -> Bool {
+        guard let pod, UInt32(bitPattern: image.pointee.id) == video.fourcc, image.pointee.width == video.width,
+            image.pointee.height == video.height, image.pointee.data_size <= DISPLAY_VIDEO_BUFFER_BYTES
+        else { return false }
+        let pitches = [video.pitches.0, video.pitches.1, video.pitches.2]
+        let offsets = [video.offsets.0, video.offsets.1, video.offsets.2]
+        for n in 0..<Int(min(video.planes, 3)) {
+            guard Int64(image.pointee.pitches[n]) == Int64(pitches[n]),
+                Int64(image.pointee.offsets[n]) == Int64(offsets[n])
+            else { return false }
+        }
+        self.pod = pod
+        set(pod.object.memory.start.advanced(by: Int(display_video_offset(number, video.buffer))), pod.segment)
+        return true
+    }
+
+    private func set(_ start: UnsafeMutableRawPointer, _ segment: HostSegment?) {
+        image.pointee.data = start.assumingMemoryBound(to: CChar.self)
+        image.pointee.obdata = segment?.forXlib
+        isAttached = segment != nil
+    }
+
+    /// Copies a frame out of the pod's memory; false when it was overwritten meanwhile, or there is no memory.
     func load(_ video: display_video, _ number: UInt32, from object: DisplayObject) -> Bool {
+        if memory == nil { memory = try? HostMemory(host, count: Int(image.pointee.data_size)) }
+        guard let memory else { return false }
+        pod = nil
+        set(memory.start, memory.segment)
         let frame = object.memory.start.advanced(by: Int(display_video_offset(number, video.buffer)))
         let (width, height) = (Int(video.width), Int(video.height))
         let target = UInt32(bitPattern: image.pointee.id)
@@ -96,22 +125,24 @@ final class VideoPort {
         let planes = Self.planes(video.fourcc, width, height)
         if target == video.fourcc {
             for n in planes.indices {
-                copy(planes[n], from: frame + offsets[n], pitches[n], to: n)
+                copy(planes[n], from: frame + offsets[n], pitches[n], to: n, of: memory)
             }
         } else if video.fourcc == DISPLAY_NV12 {
-            copy(planes[0], from: frame + offsets[0], pitches[0], to: 0)
+            copy(planes[0], from: frame + offsets[0], pitches[0], to: 0, of: memory)
             let (u, v) = target == DISPLAY_I420 ? (1, 2) : (2, 1)
-            separate(frame + offsets[1], pitches[1], rows: height / 2, pairs: width / 2, u, v)
+            separate(frame + offsets[1], pitches[1], rows: height / 2, pairs: width / 2, u, v, of: memory)
         } else {
             // I420 and YV12 have their last two planes the other way round.
-            copy(planes[0], from: frame + offsets[0], pitches[0], to: 0)
-            copy(planes[1], from: frame + offsets[1], pitches[1], to: 2)
-            copy(planes[2], from: frame + offsets[2], pitches[2], to: 1)
+            copy(planes[0], from: frame + offsets[0], pitches[0], to: 0, of: memory)
+            copy(planes[1], from: frame + offsets[1], pitches[1], to: 2, of: memory)
+            copy(planes[2], from: frame + offsets[2], pitches[2], to: 1, of: memory)
         }
         return object.isIntact(number, video)
     }
 
-    private func copy(_ plane: (rows: Int, bytes: Int), from: UnsafeMutableRawPointer, _ pitch: Int, to n: Int) {
+    private func copy(
+        _ plane: (rows: Int, bytes: Int), from: UnsafeMutableRawPointer, _ pitch: Int, to n: Int, of memory: HostMemory
+    ) {
         let into = memory.start.advanced(by: Int(image.pointee.offsets[n]))
         let ours = Int(image.pointee.pitches[n])
         if ours == pitch {
@@ -122,7 +153,7 @@ final class VideoPort {
     }
 
     private func separate(
-        _ from: UnsafeMutableRawPointer, _ pitch: Int, rows: Int, pairs: Int, _ u: Int, _ v: Int
+        _ from: UnsafeMutableRawPointer, _ pitch: Int, rows: Int, pairs: Int, _ u: Int, _ v: Int, of memory: HostMemory
     ) {
         let (us, vs) = (Int(image.pointee.pitches[u]), Int(image.pointee.pitches[v]))
         for y in 0..<rows {
@@ -136,7 +167,7 @@ final class VideoPort {
         }
     }
 
-    /// Shows what was loaded; true when the server will say that it has read it.
+    /// Shows what was last used or loaded; true when the server will say that it has read it.
     func put(_ video: display_video, to window: Window, _ gc: GC, _ target: Box) -> Bool {
         let most = Int(Int16.max)
         guard abs(target.x1) <= most, abs(target.y1) <= most, target.width <= 2 * most, target.height <= 2 * most else {
@@ -145,7 +176,7 @@ final class VideoPort {
         let source = (
             Int32(video.source_x), Int32(video.source_y), UInt32(video.source_width), UInt32(video.source_height)
         )
-        if memory.isAttached {
+        if isAttached {
             XvShmPutImage(
                 host.display, port, window, gc, image, source.0, source.1, source.2, source.3, Int32(target.x1),
                 Int32(target.y1), UInt32(target.width), UInt32(target.height), True)

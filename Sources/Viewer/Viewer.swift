@@ -11,6 +11,7 @@ public final class Viewer {
     let host: HostDisplay
     let window: ViewerWindow
     let canvas: Canvas
+    private let pod: PodAttachment
     let cursor: HostCursor
     let keyboard: Keyboard
     let video: VideoOutput?
@@ -60,10 +61,11 @@ public final class Viewer {
         let first = object.screen()?.screen
         let size = (width: Int(first?.width ?? 1280), height: Int(first?.height ?? 800))
         window = ViewerWindow(host, title: name, size: size, hasBar: options.hasBar)
-        canvas = Canvas(host, window: window.view, scaling: options.scaling)
+        pod = PodAttachment(host)
+        canvas = Canvas(host, pod, window: window.view, scaling: options.scaling)
         cursor = HostCursor(host, window: window.view)
         keyboard = Keyboard(host)
-        video = options.hasVideo ? VideoOutput(host, window: window.view) : nil
+        video = options.hasVideo ? VideoOutput(host, pod, window: window.view) : nil
         slot = try Self.attachPatiently(object, name: name, host, refresh, isFlat: video == nil)
         waiter = try attempt("watch", "the display of \(name)") { [object] () throws(Errno) in
             try ObjectWaiter(object)
@@ -118,6 +120,11 @@ public final class Viewer {
         while true {
             // A heartbeat alone asks the host's server for nothing.
             if hasEvents || XEventsQueued(host.display, QueuedAlready) > 0 { handleEvents() }
+            if host.takeLoss() {
+                pod.lose()
+                video?.exposed()
+                hasNews = true
+            }
             if hasNews, !host.pending.isWaiting { try update() }
             askForScreen()
             slot.flush()

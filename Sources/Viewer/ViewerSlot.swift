@@ -111,6 +111,11 @@ package final class ViewerSlot {
 
     package func ring() { display_ring(display_doorbell(object.words)) }
 
+    /// Says which of a video port's buffers are still needed: bits.
+    func hold(_ buffers: UInt32, of port: UInt32) {
+        if isOurs { display_store(display_viewer_hold(viewer, port), buffers) }
+    }
+
     func setFlat(_ isFlat: Bool) {
         self.isFlat = isFlat
         guard isOurs else { return }

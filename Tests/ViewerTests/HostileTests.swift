@@ -67,6 +67,44 @@ extension ViewerTests {
             }
         }
 
+        /// The host's server reads the pod's memory itself. When it finds that cut it goes on, and gets copies.
+        @Test(arguments: [XServer.Kind.xvfb, .driver()]) func aServerThatFindsTheMemoryCutGoesOn(
+            _ kind: XServer.Kind
+        ) throws {
+            let host = try XServer(kind, width: 1280, height: 1024)
+            let pod = try XServer(.driver(), width: 640, height: 480)
+            try Probe(on: pod).paint(1)
+            let picture = try pod.picture()
+            let folder = try LabFolder("mediapod-cut")
+            let object = try Self.orphan(pod, in: folder)
+            defer { unlink(object.string) }
+            let memory = try ObjectMemory(object)
+            let screen = try #require(memory.screen)
+            let pixels = try memory.pixels(of: screen)
+
+            let viewer = try ViewerProcess(object, on: host)
+            try viewer.waitUntilShown { picture }
+            let window = try viewer.windows().whole
+            func isMapped() -> Bool { text(of: FilePath("/proc/\(host.process.pid)/maps")).contains(object.string) }
+            /// Has the viewer show it, and the server read it.
+            func expose() throws {
+                try host.run(["xdotool", "windowunmap", "--sync", window, "windowmap", "--sync", window])
+            }
+            #expect(isMapped())
+            #expect(truncate(object.string, off_t(screen.offset)) == 0)
+            try waitUntil("the server finds it cut: \(host.log)") {
+                try expose()
+                return host.log.contains("truncated by client") || host.process.hasEnded
+            }
+            #expect(truncate(object.string, off_t(DISPLAY_OBJECT_BYTES)) == 0)
+            try memory.setPixels(pixels, of: screen)
+            try expose()
+            try viewer.waitUntilShown { picture }
+            #expect(!isMapped())
+            #expect(!host.process.hasEnded)
+            #expect(viewer.end() == .exited(0), "\(viewer.said)")
+        }
+
         @Test func errorsAreOneLine() throws {
             let folder = try LabFolder("mediapod-errors")
             let host = try XServer(.xvfb, width: 640, height: 480)

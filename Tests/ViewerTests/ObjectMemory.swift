@@ -3,16 +3,17 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// The control part of a display's memory, looked at.
+/// The control part of a display's memory, looked at, and its pixels.
 final class ObjectMemory {
+    private let file: OwnedDescriptor
     private let memory: UnsafeMutableRawPointer
     private var object: OpaquePointer { OpaquePointer(memory) }
 
     init(_ path: FilePath) throws {
-        let file = open(path.string, O_RDWR | O_CLOEXEC)
-        guard file >= 0 else { throw Failure("open", path.string, Errno(rawValue: errno)) }
-        defer { close(file) }
-        guard let memory = mmap(nil, Int(DISPLAY_CONTROL_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0),
+        let number = open(path.string, O_RDWR | O_CLOEXEC)
+        guard number >= 0 else { throw Failure("open", path.string, Errno(rawValue: errno)) }
+        file = OwnedDescriptor(adopting: number)
+        guard let memory = mmap(nil, Int(DISPLAY_CONTROL_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED, number, 0),
             memory != MAP_FAILED
         else { throw Failure("map", path.string, Errno(rawValue: errno)) }
         self.memory = memory
@@ -37,6 +38,26 @@ final class ObjectMemory {
             let viewer = display_viewer_at(object, $0)
             return display_load(display_viewer_owner(viewer)) != 0
                 && display_load(display_viewer_flags(viewer)) & DISPLAY_VIEWER_RESTS.rawValue != 0
+        }
+    }
+
+    var screen: display_screen? {
+        var screen = display_screen()
+        var sequence: UInt32 = 0
+        return display_read_screen(object, &screen, &sequence) != 0 ? screen : nil
+    }
+
+    func pixels(of screen: display_screen) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(screen.bytes))
+        guard pread(file.number, &bytes, bytes.count, off_t(screen.offset)) == bytes.count else {
+            throw Failure("read", "the pixels", Errno(rawValue: errno))
+        }
+        return bytes
+    }
+
+    func setPixels(_ bytes: [UInt8], of screen: display_screen) throws {
+        guard pwrite(file.number, bytes, bytes.count, off_t(screen.offset)) == bytes.count else {
+            throw Failure("write", "the pixels", Errno(rawValue: errno))
         }
     }
 

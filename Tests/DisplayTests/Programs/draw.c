@@ -10,7 +10,8 @@
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
-enum { WINDOWS = 6, SIZE = 256 };
+// Pictures of this size are large ones to the driver (puts.c).
+enum { WINDOWS = 6, SIZE = 400 };
 
 static Window windows[WINDOWS];
 static Picture pictures[WINDOWS];
@@ -102,7 +103,7 @@ static void random_gc(void) {
 static void core_drawing(Drawable to) {
     XPoint points[7];
     for (int n = 0; n < 7; n++) points[n] = (XPoint){(short)coordinate(), (short)coordinate()};
-    switch (random_below(12)) {
+    switch (random_below(13)) {
     case 0: XFillRectangle(display, to, gc, coordinate(), coordinate(), extent(), extent()); break;
     case 1: XDrawRectangle(display, to, gc, coordinate(), coordinate(), extent(), extent()); break;
     case 2: XFillArc(display, to, gc, coordinate(), coordinate(), extent(), extent(), random_in(0, 23040), 9000); break;
@@ -114,12 +115,13 @@ static void core_drawing(Drawable to) {
     case 8: XDrawImageString(display, to, gc, coordinate(), coordinate(), "jumps over", 10); break;
     case 9:
         XPutImage(display, to, gc, plain, random_in(0, 100), random_in(0, 100), coordinate(), coordinate(),
-            (unsigned)random_in(1, 150), (unsigned)random_in(1, 150));
+            (unsigned)random_in(1, SIZE - 100), (unsigned)random_in(1, SIZE - 100));
         break;
     case 10:
         XShmPutImage(display, to, gc, shared, random_in(0, 100), random_in(0, 100), coordinate(), coordinate(),
-            (unsigned)random_in(1, 150), (unsigned)random_in(1, 150), False);
+            (unsigned)random_in(1, SIZE - 100), (unsigned)random_in(1, SIZE - 100), False);
         break;
+    case 11: XShmPutImage(display, to, gc, shared, 0, 0, coordinate(), coordinate(), SIZE, SIZE, False); break;
     default: XCopyPlane(display, bitmap, to, gc, 0, 0, extent(), extent(), coordinate(), coordinate(), 1); break;
     }
 }
