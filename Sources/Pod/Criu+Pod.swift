@@ -62,11 +62,11 @@ extension Criu {
 
         /// What CRIU has to be told before it begins, and a pod that runs may change.
         private struct Told: Equatable {
-            var environment: [String]
+            var hasTimers: Bool
             var external: [String]
 
-            init(_ pod: DumpedPod, _ criu: Criu) throws {
-                environment = criu.packing + CriuImages.environment(for: pod.cgroup.processes)
+            init(_ pod: DumpedPod) throws {
+                hasTimers = CriuImages.needMendedTimers(pod.cgroup.processes)
                 external = try ExternalMount.all(of: pod.initProcess, pod.folder).map(\.whenDumped)
                 external += try PosixQueues(of: pod).external
             }
@@ -76,10 +76,12 @@ extension Criu {
         ///   - pod: which may still run.
         ///   - lock: the pod's, held until CRIU is done whatever becomes of this process.
         public init(of pod: DumpedPod, by criu: Criu, to folders: Folders, keeping lock: Int32) throws {
-            let told = try? Told(pod, criu)
+            let told = try? Told(pod)
             let images = try Criu.open(folders.images)
             let work = try Criu.open(folders.work)
-            let service = try CriuService(criu, keeping: lock, environment: told?.environment ?? criu.packing)
+            let service = try CriuService(
+                criu, keeping: lock,
+                environment: criu.packing + (told?.hasTimers == true ? CriuImages.environmentForTimers : []))
             var options = Criu.options(pod.folder, images, work, log: "dump.log")
             options.number(UInt64(pod.initProcess.pid), Option.pid)
             options.flag(true, Option.leaveRunning)
@@ -113,7 +115,7 @@ extension Criu {
                 switch moment {
                 case .ready:
                     try freeze()
-                    guard try Told(pod, criu) == told else { throw Outdated() }
+                    guard try Told(pod) == told else { throw Outdated() }
                     try Obstacle.requireUntraced(cgroup.processes) { pod.processes }
                     let watched = try InodeNames(of: InodeNames.watched(by: cgroup.processes), in: pod.initProcess)
                     if !watched.found.isEmpty {
@@ -132,7 +134,7 @@ extension Criu {
                 }
             }
             try linked?.putBack()
-            try CriuImages(folders.images).mend(of: pod)
+            try CriuImages(folders.images).mend(of: pod, timers: told?.hasTimers == true)
             try queues?.mend(CriuImages(folders.images))
             try queues?.take(folders)
             return linked?.isEmpty == false

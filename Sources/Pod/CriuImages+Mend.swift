@@ -33,8 +33,10 @@ extension CriuImages {
     }
 
     /// After a dump, while the pod's processes still stand still.
-    func mend(of pod: Criu.DumpedPod) throws {
-        try mendTimers()
+    ///
+    /// - Parameter timers: whether they need it.
+    func mend(of pod: Criu.DumpedPod, timers: Bool) throws {
+        if timers { try mendTimers() }
         guard var image = try read(Self.files) else { return }
         let owners = FileOwners(self) { pod.processes }
         let isTimerChanged = Self.mendTimerDescriptors(&image)
@@ -84,19 +86,20 @@ extension CriuImages {
         return isChanged
     }
 
-    /// What CRIU's dump of these processes needs in its environment.
+    /// Whether a process has a POSIX timer that signals its first thread (SIGEV_THREAD_ID).
     ///
-    /// When it writes down a POSIX timer that signals the first thread of its process (SIGEV_THREAD_ID), CRIU 4.2 does not
-    /// know that thread's number yet, and takes what its memory held before: with 0 the dump fails, with all else the timer
-    /// cannot be made again, unless `mendTimers` puts it right. glibc can be told to leave no 0 there (mallopt(3)).
-    static func environment(for processes: [Int32]) -> [String] {
-        let hasTimer = processes.contains { process in
+    /// When CRIU 4.2 writes one down it does not know that thread's number yet, and takes what its memory held before: with 0
+    /// the dump fails, with all else the timer cannot be made again, unless `mendTimers` puts it right.
+    static func needMendedTimers(_ processes: [Int32]) -> Bool {
+        processes.contains { process in
             // "notify: signal/tid.8"
             (try? Files.text(FilePath("/proc/\(process)/timers"), limit: 1 << 20))?.contains("/tid.\(process)\n")
                 ?? false
         }
-        return hasTimer ? ["MALLOC_PERTURB_=90"] : []
     }
+
+    /// What its dump needs in its environment then: glibc leaves no 0 there (mallopt(3)).
+    static let environmentForTimers = ["MALLOC_PERTURB_=90"]
 
     private func mendTimers() throws {
         let (process, threads) = (1, 5)
