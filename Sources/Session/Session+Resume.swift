@@ -18,7 +18,10 @@ public struct ResumeReport: Codable, Sendable {
     public var sound = 0.0
     /// CRIU.
     public var restore = 0.0
+    /// Until it ran, and the next command would find it running.
     public var total = 0.0
+    /// After it: taking the images out of this host's memory.
+    public var cleanup = 0.0
     public var imageBytes: UInt64 = 0
     public var streamBytes: UInt64 = 0
     /// What earlier runs wrote and never suspended.
@@ -33,6 +36,7 @@ public struct ResumeReport: Codable, Sendable {
         case sound = "sound_ms"
         case restore = "restore_ms"
         case total = "total_ms"
+        case cleanup = "cleanup_ms"
         case imageBytes = "image_bytes"
         case streamBytes = "stream_bytes"
         case warnings
@@ -162,9 +166,11 @@ extension Session {
         // Where its host crashes, it goes back to this one.
         if try store.currentSessionNumber() != manifest.number { try store.setCurrentSession(manifest.number) }
         try start.finish(&pod)
+        report.total = watch.total
+        _ = watch.lap()
         images.unmount()
         if !isComparable { images.unmountBlocks() }
-        report.total = watch.total
+        report.cleanup = watch.lap()
         report.session = manifest.number
         report.imageBytes = manifest.imageBytes
         report.streamBytes = reader.streamBytes
