@@ -4,7 +4,7 @@ public import SoundControl
 
 /// `manifest.json`: what a suspended session consists of, and what a host has to know before it takes it.
 public struct SessionManifest: Codable, Sendable, Equatable, Document {
-    static let currentFormat = 2
+    static let currentFormat = 3
 
     public private(set) var formatVersion: Int
     public var id: UUID

@@ -10,6 +10,9 @@ public struct StreamDigest: Sendable {
         hasher.update(bufferPointer: bytes)
     }
 
+    /// 32, of all bytes so far.
+    public var bytes: [UInt8] { Array(hasher.finalize()) }
+
     /// 64 hexadecimal digits, of all bytes so far.
     public var hexadecimal: String {
         let digits = Array("0123456789abcdef".utf8)

@@ -45,6 +45,14 @@ extension Files {
         return try retrying { Glibc.read(number, buffer.baseAddress, buffer.count) }
     }
 
+    /// Reads from `offset` on, wherever the descriptor's position is; 0 at the end.
+    public static func read(
+        _ file: borrowing OwnedDescriptor, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) -> Int {
+        let number = file.number
+        return try retrying { pread(number, buffer.baseAddress, buffer.count, off_t(clamping: offset)) }
+    }
+
     /// Writes all of `bytes` at the descriptor's position.
     public static func writeAll(_ file: borrowing OwnedDescriptor, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
         let number = file.number

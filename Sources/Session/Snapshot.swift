@@ -43,6 +43,7 @@ struct Snapshot {
     private var writer: SessionWriter?
     private var stream: StreamWriter?
     private var scan: BlockScan?
+    private var registers: Background<UInt64>?
     private var moment: Moment?
     /// Of the pod's files to `state.copiedLayer`, of a live checkpoint.
     private var copying: Background<Void>?
@@ -167,6 +168,14 @@ struct Snapshot {
                 if hasNewNames { try Self.sync(layer) }
             })
         self.stopped = nil
+        if purpose == .suspend { lookAtImages(stream) }
+    }
+
+    /// Begins with what is to be found out of them, when all are there.
+    private mutating func lookAtImages(_ stream: StreamWriter?) {
+        if scan == nil { scan = stream?.scan(images.dump) }
+        scan?.end()
+        registers = Background { [images] in try RegistersInUse.inImages(images.dump) }
     }
 
     private func begin(_ subject: Criu.DumpedPod, _ pod: borrowing PodRuntime) throws -> Criu.Dump {
@@ -249,7 +258,7 @@ struct Snapshot {
     mutating func release(_ pod: inout PodRuntime) throws {
         Thaw.letGo(folder, state)
         report.frozen = frozen?.total ?? 0
-        scan = stream?.scan(images.dump)
+        lookAtImages(stream)
         frozen = nil
         // Who comes next finds a pod that runs, and what is left of this one.
         state.phase = .running
@@ -261,12 +270,14 @@ struct Snapshot {
     ///
     /// - Parameter layers: its files, lowest first.
     mutating func write(layers: [Int]) throws -> SessionManifest {
-        guard let writer, let stream, let scan, let moment else { preconditionFailure("nothing was taken") }
+        guard let writer, let stream, let scan, let registers, let moment else {
+            preconditionFailure("nothing was taken")
+        }
         observer.stage("writing the session")
         var manifest = try manifest(writer.number, layers, moment)
         report.warnings = Preflight.portability(of: moment.origins, notable: .v4).warnings
         manifest.origins = moment.origins
-        manifest.registersInUse = try RegistersInUse.inImages(images.dump)
+        manifest.registersInUse = try registers.value()
         // Not this value's own method, which the writer would keep, and with it itself.
         let check = { [purpose, observer] in try Self.stop(purpose, ifInterrupted: observer) }
         manifest = try stream.write(

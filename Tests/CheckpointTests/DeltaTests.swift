@@ -129,7 +129,7 @@ struct DeltaTests {
             try Files.replace(state, with: flipped)
             #expect(
                 place.refusal(delta)
-                    == "session 2 of pod x: session 1, whose blocks it needs: state is damaged: its SHA-256 is not the "
+                    == "session 2 of pod x: session 1, whose blocks it needs: state is damaged: its digest is not the "
                     + "manifest's")
             try place.expectNothing()
             try Files.remove(state)

@@ -81,9 +81,9 @@ struct HostileStreamTests {
                 ("echo '{' > session.json", "session.json images", "", "its session.json is not JSON"),
                 ("truncate -s 17M session.json", "session.json images", "", "its session.json is too long"),
                 (
-                    "sed -i 's/\"format_version\" : 2,/\"format_version\" : 3,/' session.json", "session.json images",
+                    "sed -i 's/\"format_version\" : 3,/\"format_version\" : 4,/' session.json", "session.json images",
                     "",
-                    "its stream has format 3, this program reads up to 2; use a newer mediapod"
+                    "its stream has format 4, this program reads up to 3; use a newer mediapod"
                 ),
                 (
                     "ln -s /etc/passwd images/link.img", "session.json images", "",
@@ -245,8 +245,8 @@ struct HostileStreamTests {
                 try Files.write(place.pod.stateFile(ofSession: 1), archive, permissions: .ownerReadWrite)
                 // As the first version wrote them: without a checksum, or what was not there yet.
                 var text = String(decoding: try JSONText.encode(manifest), as: UTF8.self)
-                text = text.replacing("\"format_version\" : 2", with: "\"format_version\" : 1")
-                text = text.replacing(manifest.streamSHA256, with: digest(archive))
+                text = text.replacing("\"format_version\" : 3", with: "\"format_version\" : 1")
+                text = text.replacing(manifest.streamSHA256, with: digest(archive, format: 1))
                 text = text.replacing(
                     "\"stream_bytes\" : \(manifest.streamBytes)", with: "\"stream_bytes\" : \(archive.count)")
                 try Files.write(file, Array(text.utf8), permissions: .ownerReadWrite)

@@ -147,8 +147,8 @@ struct SessionTests {
                 #expect(message { _ = try pod.currentSession() } == "session 1 of pod x: \(problem)")
             }
             try expect(
-                text.replacing("\"format_version\" : 2", with: "\"format_version\" : 3"),
-                "manifest.json has format 3, this program reads up to 2; use a newer mediapod")
+                text.replacing("\"format_version\" : 3", with: "\"format_version\" : 4"),
+                "manifest.json has format 4, this program reads up to 3; use a newer mediapod")
             try expect(String(text.dropLast(20)), "manifest.json is not JSON")
             try expect(text.replacing("\"base\"", with: "\"bass\""), "manifest.json has no \"base\"")
             let damaged = "manifest.json is damaged: its SHA-256 is not its checksum"

@@ -129,7 +129,7 @@ extension SessionTests {
             for (name, change) in [
                 ("state", "printf x | dd of=\"$1\" bs=1 seek=1000 conv=notrunc status=none"),
                 ("state", "truncate -s -10 \"$1\""),
-                ("manifest.json", "sed -i 's/\"format_version\" : 2/\"format_version\" : 99/' \"$1\""),
+                ("manifest.json", "sed -i 's/\"format_version\" : 3/\"format_version\" : 99/' \"$1\""),
                 ("manifest.json", "echo '{' > \"$1\""),
             ] {
                 let file = session.appending(name)

@@ -6,7 +6,7 @@ internal import SystemPackage
 /// Takes the digests of all images in a folder, on a thread of its own: from the moment on at which CRIU writes the first,
 /// so that hardly any are left to take when it has written the last.
 ///
-/// Memory: 16 bytes for each block of 4096.
+/// Memory: 16 bytes for each block of 4096, and what `Scan` says of small images.
 public final class BlockScan: Sendable {
     private let thread = DoneSignal()
     private let shared: Shared
@@ -21,7 +21,7 @@ public final class BlockScan: Sendable {
         let isCancelled = Atomic(false)
         /// Ends a pause.
         let end = Semaphore()
-        let result = Mutex<Result<BlockTable, any Error>?>(nil)
+        let result = Mutex<Result<Scan, any Error>?>(nil)
 
         init(_ folder: FilePath, _ salt: BlockSalt) {
             self.folder = folder
@@ -52,12 +52,14 @@ public final class BlockScan: Sendable {
         thread.wait()
     }
 
-    /// Every image has been written; waits for the last digests.
-    public func wait() throws { _ = try finish() }
-
-    func finish() throws -> BlockTable {
-        shared.isDumped.store(true, ordering: .releasing)
+    /// Every image has been written: what is left to take is taken while the caller does something else.
+    public func end() {
+        guard !shared.isDumped.exchange(true, ordering: .acquiringAndReleasing) else { return }
         shared.end.post()
+    }
+
+    func finish() throws -> Scan {
+        end()
         if isConcurrent { thread.wait() } else { work() }
         guard let result = shared.result.withLock({ $0 }) else { preconditionFailure("its thread has ended") }
         do {
@@ -68,22 +70,26 @@ public final class BlockScan: Sendable {
     }
 }
 
+/// What was found.
+struct Scan {
+    var table: BlockTable
+    /// Whole images that are small, by their names: of a hundred processes there are nearly a thousand, and to open each once
+    /// more takes longer than to read it. So many bytes of them at most.
+    var small: [String: [UInt8]] = [:]
+
+    static let largestSmall: UInt64 = 1 << 16
+    static let smallBytes: UInt64 = 16 << 20
+}
+
 private struct Scanner {
     private let folder: FilePath
     private let salt: BlockSalt
     private var digests: [String: [BlockDigest]] = [:]
-    private let buffer = Buffer()
 
-    /// Read in pieces that stay in a processor's cache. Bytes.
-    private static let pieceSize = 64 * Block.size
-
+    /// Mapped at once. Bytes.
+    private static let mappedSize: UInt64 = 2 << 20
     /// Two threads share what is longer. Bytes.
     private static let largePart: UInt64 = 8 << 20
-
-    private final class Buffer {
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: pieceSize, alignment: Block.size)
-        deinit { bytes.deallocate() }
-    }
 
     init(_ folder: FilePath, _ salt: BlockSalt) {
         self.folder = folder
@@ -103,16 +109,26 @@ private struct Scanner {
         return hasMoved
     }
 
-    mutating func finish(_ isCancelled: () -> Bool) throws -> BlockTable {
-        var table = BlockTable(salt: salt)
+    mutating func finish(_ isCancelled: () -> Bool) throws -> Scan {
+        var scan = Scan(table: BlockTable(salt: salt))
+        var room = Scan.smallBytes
         for name in try Files.list(folder) where !isCancelled() {
-            guard try Files.kind(of: folder.appending(name)) == .file else { continue }
+            let path = folder.appending(name)
+            guard try Files.kind(of: path) == .file else { continue }
             try StreamMember.requireImageName(name)
-            let size = try Files.size(of: folder.appending(name))
+            let size = try Files.size(of: path)
+            if size <= Scan.largestSmall, size <= room, digests[name] == nil {
+                let bytes = try Files.head(of: path, count: Int(size))
+                guard bytes.count == size else { throw Failure(sentence: "\(path.string) has become shorter") }
+                scan.table.append(name, size: size, digests: bytes.withUnsafeBytes { salt.digests($0) })
+                scan.small[name] = bytes
+                room -= size
+                continue
+            }
             try advance(name, to: size)
-            table.append(name, size: size, digests: digests.removeValue(forKey: name) ?? [])
+            scan.table.append(name, size: size, digests: digests.removeValue(forKey: name) ?? [])
         }
-        return table
+        return scan
     }
 
     /// Takes the digests up to `end`: a multiple of a block, or the end of the image.
@@ -126,36 +142,27 @@ private struct Scanner {
         if end - start > Self.largePart {
             let middle = start + Block.count(of: (end - start) / 2) * UInt64(Block.size)
             own = start..<middle
-            other = Background { [salt] in try Self.digests(of: path, middle..<end, salt, in: Buffer()) }
+            other = Background { [salt] in try Self.digests(of: path, middle..<end, salt) }
         }
-        digests[name, default: []] += try Self.digests(of: path, own, salt, in: buffer)
+        digests[name, default: []] += try Self.digests(of: path, own, salt)
         if let other { digests[name, default: []] += try other.value() }
         return true
     }
 
-    /// Of the blocks in a range that begins with one.
+    /// Of the blocks in a range that begins with one. Nothing is copied: of a gigabyte that would take as long as a third of
+    /// its digests.
     private static func digests(
-        of path: FilePath, _ range: Range<UInt64>, _ salt: BlockSalt, in buffer: Buffer
+        of path: FilePath, _ range: Range<UInt64>, _ salt: BlockSalt
     ) throws -> [BlockDigest] {
         let file = try Files.openForReading(path)
         var list: [BlockDigest] = []
         list.reserveCapacity(Int(clamping: Block.count(of: UInt64(range.count))))
         var offset = range.lowerBound
         while offset < range.upperBound {
-            let wanted = Int(min(UInt64(buffer.bytes.count), range.upperBound - offset))
-            let number = file.number
-            let got = try retrying { pread(number, buffer.bytes.baseAddress, wanted, off_t(offset)) }
-            guard got > 0 else { throw Failure(sentence: "\(path.string) has become shorter") }
-            // A read may end within a block; the block is read again.
-            let usable = offset + UInt64(got) == range.upperBound ? got : got / Block.size * Block.size
-            guard usable > 0 else { continue }
-            var start = 0
-            while start < usable {
-                let block = buffer.bytes[start..<min(start + Block.size, usable)]
-                list.append(salt.digest(UnsafeRawBufferPointer(rebasing: block)))
-                start += Block.size
-            }
-            offset += UInt64(usable)
+            let end = min(offset + mappedSize, range.upperBound)
+            let mapped = try MappedFile(file, offset..<end)
+            list += salt.digests(mapped.part(0..<mapped.bytes.count))
+            offset = end
         }
         return list
     }

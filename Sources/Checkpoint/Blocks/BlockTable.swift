@@ -32,7 +32,7 @@ struct BlockTable {
 ///     16 bytes   "MediaPod blocks\n"
 ///     32 bytes   the salt
 ///      4 bytes   number of images
-///      4 bytes   zero
+///      4 bytes   what the digests are (`BlockSalt.Algorithm`)
 ///     for each image, in their order:
 ///      8 bytes   its size
 ///      1 byte    length of its name
@@ -49,7 +49,7 @@ extension BlockTable {
         bytes.reserveCapacity(digests.count * BlockDigest.size + images.count * 64 + 64)
         bytes += Self.magic + salt.bytes
         bytes.append(littleEndian: UInt32(images.count))
-        bytes.append(littleEndian: UInt32(0))
+        bytes.append(littleEndian: salt.algorithm.rawValue)
         for image in images {
             bytes.append(littleEndian: image.size)
             bytes.append(UInt8(image.name.utf8.count))
@@ -65,9 +65,10 @@ extension BlockTable {
     init(_ bytes: [UInt8]) throws(Failure) {
         var reader = ByteReader(bytes)
         guard reader.bytes(Self.magic.count) == Self.magic[...], let salt = reader.bytes(BlockSalt.size),
-            let count: UInt32 = reader.number(), count <= Self.mostImages, let zero: UInt32 = reader.number(), zero == 0
+            let count: UInt32 = reader.number(), count <= Self.mostImages, let number: UInt32 = reader.number(),
+            let algorithm = BlockSalt.Algorithm(rawValue: number)
         else { throw Self.damaged }
-        self.init(salt: BlockSalt(Array(salt)))
+        self.init(salt: BlockSalt(Array(salt), algorithm))
         var blocks: UInt64 = 0
         for _ in 0..<count {
             guard let size: UInt64 = reader.number(), size < 1 << 56, let length: UInt8 = reader.number(),

@@ -5,7 +5,9 @@ internal import LinuxSystem
 /// nobody can alter this.
 public struct SessionRecord: Codable, Sendable, Equatable {
     /// The version of the stream's format that this program writes, and the highest it reads.
-    static let currentFormat = 2
+    static let currentFormat = 3
+    /// The lowest whose archive is read as it is; lower ones are upgraded.
+    static let oldestFormat = 2
 
     /// A full session, as a session that is made of its blocks names it.
     public struct Requirement: Codable, Sendable, Equatable {
@@ -41,7 +43,10 @@ public struct SessionRecord: Codable, Sendable, Equatable {
         self.requires = requires
     }
 
-    init(upgradedFrom version: Int) { upgradedFrom = version }
+    init(upgradedFrom version: Int) {
+        formatVersion = Self.oldestFormat
+        upgradedFrom = version
+    }
 
     init(_ bytes: [UInt8]) throws(Failure) {
         do {
@@ -49,7 +54,7 @@ public struct SessionRecord: Codable, Sendable, Equatable {
         } catch {
             throw Failure(sentence: "its session.json \(JSONText.explain(error))")
         }
-        guard formatVersion == Self.currentFormat else {
+        guard (Self.oldestFormat...Self.currentFormat).contains(formatVersion) else {
             throw Failure(
                 sentence: "its stream has format \(formatVersion), this program reads up to \(Self.currentFormat)",
                 remedy: "use a newer mediapod")

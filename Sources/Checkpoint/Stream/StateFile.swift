@@ -5,7 +5,7 @@ internal import SystemPackage
 
 /// The file that a stream is written to, with the digest of what it holds. Both are made beside what brings the bytes.
 final class StateFile {
-    private let digest = ConcurrentDigest()
+    private let digest = StateDigest(format: SessionRecord.currentFormat)
     private let target: Target
     private let ring: PieceRing
     private(set) var count: UInt64 = 0
@@ -13,7 +13,7 @@ final class StateFile {
     init(_ path: FilePath) throws(Errno) {
         let target = Target(try Files.openForWriting(path))
         self.target = target
-        ring = PieceRing(for: [digest.taker, { target.write($0) }])
+        ring = PieceRing(for: digest.takers + [{ target.write($0) }])
     }
 
     /// Throws what went wrong with these bytes, or with earlier ones.
@@ -23,7 +23,7 @@ final class StateFile {
         try target.requireSound()
     }
 
-    /// All is in the file when this returns; not synced. Its SHA-256, 64 hexadecimal digits.
+    /// All is in the file when this returns; not synced. Its digest, 64 hexadecimal digits.
     func finish() throws -> String {
         ring.finish()
         try target.requireSound()
@@ -91,64 +91,5 @@ final class StateFile {
             Files.startWriteBack(file.descriptor, from: state.started, count: state.count - state.started)
             state.started = state.count
         }
-    }
-}
-
-/// A session's `state`, read in pieces, checked against its manifest: the last piece is followed by the verdict.
-final class StateReader {
-    private let file: OwnedDescriptor
-    private let manifest: SessionManifest
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-    private let digest: ConcurrentDigest
-    private let ring: PieceRing
-    private(set) var count: UInt64 = 0
-
-    init(_ manifest: SessionManifest, of pod: PodStore) throws {
-        let path = pod.stateFile(ofSession: manifest.number)
-        let size: UInt64
-        do {
-            file = try Files.openForReading(path)
-            size = try Files.size(of: path)
-        } catch {
-            let reason = error == .noSuchFileOrDirectory ? "is missing" : "is not readable: \(Failure.text(of: error))"
-            throw Failure(sentence: "state \(reason)", cause: error)
-        }
-        self.manifest = manifest
-        digest = ConcurrentDigest()
-        ring = PieceRing(for: [digest.taker])
-        guard size >= manifest.streamBytes else {
-            throw Failure(sentence: "state is truncated: \(size) of \(manifest.streamBytes) bytes")
-        }
-        guard size == manifest.streamBytes else {
-            throw Failure(sentence: "state is damaged: it has \(size) bytes, the manifest says \(manifest.streamBytes)")
-        }
-    }
-
-    deinit {
-        buffer.deallocate()
-    }
-
-    /// The next bytes, valid until the next call; `nil` at an end that is as it should be.
-    func next() throws -> UnsafeRawBufferPointer? {
-        let got = try Files.read(file, into: buffer)
-        if got == 0 {
-            guard count == manifest.streamBytes else {
-                throw Failure(sentence: "state is truncated: \(count) of \(manifest.streamBytes) bytes")
-            }
-            ring.finish()
-            guard digest.hexadecimal == manifest.streamSHA256 else {
-                throw Failure(sentence: "state is damaged: its SHA-256 is not the manifest's")
-            }
-            return nil
-        }
-        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<got])
-        ring.append(bytes)
-        count += UInt64(got)
-        return bytes
-    }
-
-    /// Reads what is left, for the verdict alone.
-    func verify() throws {
-        while try next() != nil {}
     }
 }

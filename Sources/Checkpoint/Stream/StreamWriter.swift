@@ -6,7 +6,7 @@ public import SystemPackage
 /// Writes a session's stream to its `state`. The filters run from the beginning on: what is wrong with them shows before
 /// anything is stopped for the session's sake.
 ///
-/// Memory: the programs' own; a megabyte for each pipe, and five; and for each block of 4096 bytes 16 bytes, or 48 when there is a
+/// Memory: the programs' own; a megabyte for each pipe, and 17; 16 for small images, twice; and for each block of 4096 bytes 16 bytes, or 48 when there is a
 /// full session to compare with.
 public final class StreamWriter {
     /// What differs from a full session may be a fourth of the images at most. A larger part would soon cost more at each
@@ -73,8 +73,9 @@ public final class StreamWriter {
         progress: @escaping SessionStream.Progress = { _, _ in }
     ) throws -> SessionManifest {
         var manifest = manifest
-        let table: BlockTable
-        do { table = try scan.finish() } catch let failure as Failure { throw failure.during("write", subject) }
+        let found: Scan
+        do { found = try scan.finish() } catch let failure as Failure { throw failure.during("write", subject) }
+        let table = found.table
         let deltas = full.flatMap { self.deltas(of: table, against: $0.index) }
         manifest.filters = chain.names
         manifest.requires = deltas == nil ? [] : full.map { [$0.requirement.number] } ?? []
@@ -86,11 +87,15 @@ public final class StreamWriter {
         source.add(StreamMember.record.name, head: try JSONText.encode(record))
         if deltas == nil { source.add(StreamMember.blocks.name, head: table.encoded) }
         for (index, image) in table.images.enumerated() {
-            let file = images.appending(image.name)
+            var (member, head, parts) = (StreamMember.image(image.name), [UInt8](), [0..<image.size])
             if let delta = deltas?[index], delta.isWorthwhile {
-                source.add(StreamMember.delta(image.name).name, head: delta.head, file: file, parts: delta.newParts)
+                (member, head, parts) = (.delta(image.name), delta.head, delta.newParts)
+            }
+            if let bytes = found.small[image.name] {
+                for part in parts { head += bytes[Int(part.lowerBound)..<Int(part.upperBound)] }
+                source.add(member.name, head: head)
             } else {
-                source.add(StreamMember.image(image.name).name, file: file, parts: [0..<image.size])
+                source.add(member.name, head: head, file: images.appending(image.name), parts: parts)
             }
         }
         source.end()

@@ -6,9 +6,9 @@ internal import SystemPackage
 struct Upgrades: Sendable {
     let program: FilePath
 
-    /// From a manifest's format up to today's, one step after the other.
+    /// From a manifest's format up to the lowest that is read as it is, one step after the other.
     func commands(from format: Int) -> [Command] {
-        (format..<SessionRecord.currentFormat).map { step in
+        (format..<max(format, SessionRecord.oldestFormat)).map { step in
             Command(program.string, ["_upgrade", "\(step)"], name: Filter.label("upgrade-\(step)"))
         }
     }
