@@ -51,6 +51,7 @@ static inline int cx11_shm_level(Display *display) {
 static inline int cx11_shm_is_guarded(Display *display) {
     return cx11_shm_level(display) >= 2 && strstr(ServerVendor(display), "X.Org") != NULL;
 }
+
 /// Attaches the file of `descriptor` (closed by this call) in the server, which maps all of it. 0, or an X error code.
 static inline int cx11_shm_attach(Display *display, ShmSeg segment, int descriptor, int read_only) {
     xcb_connection_t *connection = XGetXCBConnection(display);

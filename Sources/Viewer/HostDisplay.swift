@@ -24,8 +24,8 @@ final class HostDisplay {
     /// What the last request that failed failed with; X tells it some time later.
     nonisolated(unsafe) private static var lastError: UInt8 = 0  // the main thread's alone, as all of Xlib here
     /// What errors call the requests that show memory, and whether one failed.
-    nonisolated(unsafe) private static var puts: [Request] = []  // likewise
-    nonisolated(unsafe) private static var hasLostPixels = false  // likewise
+    nonisolated(unsafe) private static var puts: [Request] = []  // the main thread's alone, as all of Xlib here
+    nonisolated(unsafe) private static var hasLostPixels = false  // the main thread's alone, as all of Xlib here
     /// What is said when the server goes away.
     nonisolated(unsafe) static var lastWord: () -> Void = {}  // likewise
 

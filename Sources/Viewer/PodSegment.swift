@@ -29,6 +29,10 @@ final class PodAttachment {
         return segment
     }
 
-    /// The server found it cut: never again for this object.
-    func lose() { if let last { self.last = (last.object, nil) } }
+    /// The server found it cut: never again for this object. False when it had none.
+    func lose() -> Bool {
+        guard let last, last.segment != nil else { return false }
+        self.last = (last.object, nil)
+        return true
+    }
 }

@@ -122,7 +122,10 @@ final class VideoOutput {
     /// What the host cannot show, the pod's server draws into the screen.
     private func flatten(_ slot: ViewerSlot, _ canvas: Canvas) {
         isFlat = true
-        for port in ports.values { port.output.stop(window) }
+        for (number, port) in ports {
+            port.output.stop(window)
+            slot.hold(0, of: number)
+        }
         ports = [:]
         slot.setFlat(true)
         canvas.covered = nil
@@ -168,6 +171,7 @@ final class VideoOutput {
             } else if port.video.frame != port.copiedFrame {
                 // One that was overwritten is followed by another: then there are news.
                 guard port.output.load(port.video, number, from: object) else { continue }
+                slot.hold(0, of: number)
                 port.copiedFrame = port.video.frame
             }
             XSetRegion(host.display, gc, PixelRegion(port.visible).region)

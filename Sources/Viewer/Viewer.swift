@@ -120,8 +120,8 @@ public final class Viewer {
         while true {
             // A heartbeat alone asks the host's server for nothing.
             if hasEvents || XEventsQueued(host.display, QueuedAlready) > 0 { handleEvents() }
-            if host.takeLoss() {
-                pod.lose()
+            // Copies that cannot be shown are no better the next time.
+            if host.takeLoss(), pod.lose() {
                 video?.exposed()
                 hasNews = true
             }
