@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-// How long the thread waits between two attempts to reach a broker: at once after it went away (on another
-// host the next one already listens), then rarely enough to cost next to nothing.
+// How long the thread waits between two attempts to reach a broker. Mostly the first succeeds, for whoever starts
+// brokers holds their socket, and we sleep until one takes us; without that, rarely enough to cost next to nothing.
 enum { FIRST_RETRY_MS = 1, LAST_RETRY_MS = 512 };
 
 void link_wake(struct link *link) {

@@ -46,6 +46,13 @@ public struct ProcessIdentity: Codable, Hashable, Sendable {
         return csys_pidfd_send_signal(descriptor.number, number) >= 0
     }
 
+    /// A copy of one of its descriptors; `nil` when it is gone or has none of that number. pidfd_getfd(2).
+    public func copyOfDescriptor(_ number: Int32) -> OwnedDescriptor? {
+        guard let descriptor = open() else { return nil }
+        let copy = csys_pidfd_getfd(descriptor.number, number)
+        return copy < 0 ? nil : OwnedDescriptor(adopting: copy)
+    }
+
     /// Waits until the process has ended; false when it has not within the time.
     public func waitForEnd(milliseconds: Int) -> Bool {
         guard let descriptor = open() else { return true }

@@ -31,6 +31,8 @@ public struct PodFolder: Sendable, Hashable {
     public var host: FilePath { path.appending("host") }
     /// Bind-mounted in the pod at /run/mediapod.
     public var guest: FilePath { host.appending("guest") }
+    /// Where the pod's programs reach the broker.
+    public var guestSound: FilePath { guest.appending("sound") }
     public var brokerControl: FilePath { host.appending("broker") }
     public var brokerLog: FilePath { host.appending("broker.log") }
     /// What was said to the broker since the pod was started or resumed.

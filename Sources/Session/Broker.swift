@@ -35,25 +35,22 @@ enum Broker {
         private var remedy: String { "choose where it goes with --sound pulse:SERVER, alsa:PCM, file:PATH.wav or null" }
     }
 
-    /// Starts one; its folders are made when they are not there. After a broker's death another one knows what was said to
-    /// that one.
+    /// Starts one. After a broker's death another one knows what was said to that one.
     ///
-    /// - Parameter writingDown: makes it known to whoever has to end it; it does nothing before.
+    /// - Parameters:
+    ///   - socket: where it listens for the pod, which stays the caller's.
+    ///   - writingDown: makes it known to whoever has to end it; it does nothing before.
     static func start(
-        _ state: RuntimeState, in folder: PodFolder, records: SoundRecords?, afterDeath: Bool = false,
-        writingDown: (ProcessIdentity) throws -> Void
+        _ state: RuntimeState, in folder: PodFolder, at socket: borrowing OwnedDescriptor, records: SoundRecords?,
+        afterDeath: Bool = false, writingDown: (ProcessIdentity) throws -> Void
     ) throws -> Start {
         let program = try program()
         let choice = state.sound
-        let log = try attempt("make", folder.host.string) { () throws(Errno) in
-            // The desktop user's broker makes its socket here; the pod's root, as whom CRIU looks for what it mounts, gets
-            // through; nobody else of this host's users does.
-            try Files.ensureFolder(folder.host, mode: 0o170, owner: state.uidBase, group: choice.groupID)
-            try Files.ensureFolder(folder.guest, mode: 0o755, owner: choice.userID, group: choice.groupID)
-            return try Files.openLog(folder.brokerLog)
+        let log = try attempt("make", folder.brokerLog.string) { () throws(Errno) in
+            try Files.openLog(folder.brokerLog)
         }
         var arguments = [
-            "broker", "--guest", folder.guest.string, "--control", folder.brokerControl.string,
+            "broker", "--listen-fd", "\(BrokerSocket.brokerNumber)", "--control", folder.brokerControl.string,
             "--sound", choice.specification, "--policy", state.soundPolicy.rawValue, "--ready-fd", "3", "--go-fd", "4",
             "--user", "\(choice.userID):\(choice.groupID)", "--name", "MediaPod \(folder.name)",
             "--memory", folder.brokerMemory.string,
@@ -73,6 +70,7 @@ enum Broker {
         launch.give(log.number, as: 2)
         launch.give(ready.write.number, as: 3)
         launch.give(go.read.number, as: 4)
+        launch.give(socket.number, as: BrokerSocket.brokerNumber)
         let pid = try launch.start().pid
         // Not reaped before: it is there, if only as a zombie.
         guard let identity = ProcessIdentity(of: pid) else {

@@ -100,7 +100,7 @@ enum Repair {
         }
         guard state.supervisor?.isAlive != true else { return }
         var new = state
-        new.supervisor = try SupervisorProcess.adopt(pod)
+        new.supervisor = try SupervisorProcess.adopt(pod, state)
         try pod.save(new)
     }
 

@@ -186,7 +186,7 @@ struct Snapshot {
     private mutating func stop() throws {
         report.prepare = watch.lap()
         observer.stage("freezing the pod")
-        let sound = SnapshotSound(state.broker, folder, state.soundPolicy)
+        let sound = SnapshotSound(state, folder)
         // Before the freeze: a program that is frozen while its sound plays on runs dry, and would find an xrun.
         frozen = Stopwatch()
         try sound.hold()

@@ -6,26 +6,27 @@ internal import SystemPackage
 /// The broker's part in a snapshot.
 struct SnapshotSound {
     private let client: BrokerClient
-    private let process: ProcessIdentity?
-    private let policy: SoundPolicy
+    private let state: RuntimeState
     private let memory: FilePath
 
-    init(_ process: ProcessIdentity?, _ folder: PodFolder, _ policy: SoundPolicy) {
-        self.process = process
+    init(_ state: RuntimeState, _ folder: PodFolder) {
+        self.state = state
         memory = folder.brokerMemory
-        self.policy = policy
         client = BrokerClient(socket: folder.brokerControl)
     }
 
     /// It has died, and none has taken its place yet: the streams stand where it last said so, in the pod's memory, and
     /// what it was told is on this host.
-    private var withoutBroker: SoundRecords {
+    private func leaveWithoutBroker() throws -> SoundRecords {
+        try attempt("let go of", "the programs that wait for a sound broker") { () throws(Errno) in
+            try BrokerSocket.dropWaiting(of: state)
+        }
         let said = BrokerMemory.read(memory)
-        return SoundRecords(policy: said?.policy ?? policy, mixer: said?.mixer ?? MixerState(), streams: [])
+        return SoundRecords(policy: said?.policy ?? state.soundPolicy, mixer: said?.mixer ?? MixerState(), streams: [])
     }
 
     func hold() throws {
-        guard process?.isAlive == true else { return }
+        guard state.broker?.isAlive == true else { return }
         do {
             _ = try client.request(.hold)
         } catch BrokerClient.Problem.unreachable {
@@ -33,13 +34,14 @@ struct SnapshotSound {
         }
     }
 
+    /// The pod is frozen: lets go of it, and tells what there was.
     func detach() throws -> SoundRecords {
-        guard process?.isAlive == true else { return withoutBroker }
+        guard state.broker?.isAlive == true else { return try leaveWithoutBroker() }
         do {
             if case .records(let records) = try client.request(.detach) { return records }
             throw BrokerClient.Problem.garbled
         } catch BrokerClient.Problem.unreachable {
-            return withoutBroker
+            return try leaveWithoutBroker()
         }
     }
 }

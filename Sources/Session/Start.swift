@@ -11,6 +11,8 @@ struct Start: ~Copyable {
     private(set) var state: RuntimeState
     private let configuration: PodConfiguration
     private var supervisor: SupervisorProcess?
+    /// Where the pod reaches the broker.
+    private let socket: OwnedDescriptor
     private var broker: Broker.Start?
 
     /// Claims the pod for this host and starts its supervisor, which waits.
@@ -26,7 +28,8 @@ struct Start: ~Copyable {
             uidBase: configuration.uidBase, uidCount: configuration.uidCount, layers: layers, newLayer: newLayer,
             sound: sound, soundPolicy: configuration.soundPolicy, network: network)
         try pod.save(state)
-        let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run)
+        let socket = try BrokerSocket.make(in: pod.folder, for: sound, uidBase: configuration.uidBase)
+        let supervisor = try SupervisorProcess(for: pod, to: phase == .resuming ? .restore : .run, holding: socket)
         state.supervisor = supervisor.process
         // From here on another runtime is told that the pod is taken.
         try pod.store.setOwner(
@@ -35,12 +38,13 @@ struct Start: ~Copyable {
         self.state = state
         self.configuration = configuration
         self.supervisor = consume supervisor
+        self.socket = consume socket
         broker = nil
     }
 
     mutating func startBroker(_ pod: inout PodRuntime, records: SoundRecords?) throws {
         var state = self.state
-        let start = try Broker.start(state, in: pod.folder, records: records) { process in
+        let start = try Broker.start(state, in: pod.folder, at: socket, records: records) { process in
             state.broker = process
             try pod.save(state)
         }

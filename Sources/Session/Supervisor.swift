@@ -12,12 +12,15 @@ public final class Supervisor {
     private let store: PodStore
     private let runtime: RuntimeFolder
     private var folder: PodFolder { runtime.pod(store.name) }
+    /// Where the pod reaches its broker, whichever that is.
+    private let socket = OwnedDescriptor(adopting: SupervisorProcess.soundNumber)
     private var brokerBackoff = Backoff()
     private var networkBackoff = Backoff()
 
     /// How often it looks whether an engine was killed, or the state is another's. ms
     private static let pulse = 2000
 
+    /// Of the process that `SupervisorProcess` starts.
     public init(store: PodStore, runtime: RuntimeFolder) {
         self.store = store
         self.runtime = runtime
@@ -133,7 +136,7 @@ public final class Supervisor {
         brokerBackoff.next()
         log("the sound broker has ended; starting another")
         do {
-            let start = try Broker.start(state, in: folder, records: nil, afterDeath: true) { process in
+            let start = try Broker.start(state, in: folder, at: socket, records: nil, afterDeath: true) { process in
                 new.broker = process
                 try pod.save(new)
             }

@@ -13,13 +13,16 @@ struct SupervisorProcess: ~Copyable {
     private let begin: OwnedDescriptor
     private let answers: OwnedDescriptor
 
-    /// Descriptors of the supervisor: the pod's lock, the word to begin, what became of it.
+    /// Descriptors of the supervisor: the pod's lock, the word to begin, what became of it, the broker's listening socket.
     static let lockNumber: Int32 = 3
     static let beginNumber: Int32 = 4
     static let answerNumber: Int32 = 5
+    static let soundNumber: Int32 = 6
 
     /// Starts one that waits for its job.
-    init(for pod: borrowing PodRuntime, to job: Supervisor.Job) throws {
+    ///
+    /// - Parameter socket: where the pod reaches its broker.
+    init(for pod: borrowing PodRuntime, to job: Supervisor.Job, holding socket: borrowing OwnedDescriptor) throws {
         self.job = job
         let beginEnds = try PipeEnds()
         let answerEnds = try PipeEnds()
@@ -31,18 +34,21 @@ struct SupervisorProcess: ~Copyable {
         launch.give(pod.lock.descriptor, as: Self.lockNumber)
         launch.give(beginEnds.read.number, as: Self.beginNumber)
         launch.give(answerEnds.write.number, as: Self.answerNumber)
+        launch.give(socket.number, as: Self.soundNumber)
         process = try Self.start(launch)
         begin = beginEnds.closingRead()
         answers = answerEnds.closingWrite()
     }
 
     /// Starts one for a pod that runs already, whose supervisor is gone.
-    static func adopt(_ pod: borrowing PodRuntime) throws -> ProcessIdentity {
+    static func adopt(_ pod: borrowing PodRuntime, _ state: RuntimeState) throws -> ProcessIdentity {
+        let socket = try BrokerSocket.find(of: state, in: pod.folder)
         var launch = try launch(for: pod, arguments: [])
         let log = try attempt("make", pod.folder.supervisorLog.string) { () throws(Errno) in
             try Files.openLog(pod.folder.supervisorLog)
         }
         launch.give(log.number, as: 2)
+        launch.give(socket.number, as: soundNumber)
         return try start(launch)
     }
 

@@ -131,6 +131,8 @@ extension SoundBroker {
         connections = [:]
         leaving = streams.values.map { $0 }
         streams = [:]
+        // After those, whose descriptors may be all that there are.
+        closeWaiting()
         remember(found)
         return found
     }
@@ -141,7 +143,7 @@ extension SoundBroker {
         for stream in leaving { stream.close() }
         leaving = []
         useSink()
-        if listener == nil { try listen() }
+        try listen()
     }
 
     /// Ends when what the device holds has sounded, which it mostly has by now: a dump takes longer.

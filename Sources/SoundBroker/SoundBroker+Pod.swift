@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LinuxSystem
+internal import Logging
 internal import SoundControl
 internal import SoundDSP
 internal import SoundSinks
@@ -12,29 +13,31 @@ extension SoundBroker {
         let reason: String
     }
 
-    private var socketPath: FilePath { configuration.guest.appending("sound") }
-
     func listen() throws(Errno) {
-        // Whoever is in the pod may play; nobody else on the host can enter the folder.
-        let socket = try UnixSocket.listen(
-            at: socketPath, kind: .sequentialPacket,
-            permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite])
-        listenerWatch = try loop.watch(socket.number, for: .readable) { [weak self] _ in self?.accept() }
-        listener = consume socket
+        guard listenerWatch == nil else { return }
+        listenerWatch = try loop.watch(listener.number, for: .readable) { [weak self] _ in self?.accept() }
     }
 
+    /// Whoever connects from now on waits for the next broker.
     func stopListening() {
         if let listenerWatch { loop.remove(listenerWatch) }
         listenerWatch = nil
-        listener = nil
-        unlink(socketPath.string)
+    }
+
+    /// A frozen pod's connections that nobody has taken cannot be dumped either.
+    func closeWaiting() {
+        do {
+            while let socket = try UnixSocket.accept(from: listener) { _ = consume socket }
+        } catch {
+            log.error("cannot close the connections that wait: \(error)")
+        }
     }
 
     private func accept() {
         do {
             // A few at a time: whoever connects as fast as we close would keep us from everything else.
             for _ in 0..<16 {
-                guard listener != nil, let socket = try acceptNext() else { return }
+                guard listenerWatch != nil, let socket = try UnixSocket.accept(from: listener) else { return }
                 guard connections.count < Self.maximumConnections else {
                     podLog.warning("a connection too many was closed: \(Self.maximumConnections) are open")
                     continue
@@ -52,13 +55,6 @@ extension SoundBroker {
                 try? loop.change(listenerWatch, to: .readable)
             }
             acceptTimer?.set(nanoseconds: 100_000_000)
-        }
-    }
-
-    private func acceptNext() throws(Errno) -> OwnedDescriptor? {
-        switch listener {
-        case .some(let listener): try UnixSocket.accept(from: listener)
-        case .none: nil
         }
     }
 

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import LinuxSystem
+public import LinuxSystem
 public import Logging
 public import SoundControl
 public import SoundDSP
@@ -10,8 +10,6 @@ public import SystemPackage
 /// stream's exact position, for the next broker to go on with. One thread; nothing in it waits.
 public final class SoundBroker {
     public struct Configuration: Sendable {
-        /// The folder that the pod sees as /run/mediapod.
-        public var guest: FilePath
         /// Where the engine and `podaudio` ask.
         public var control: FilePath
         public var sink: SinkSpec
@@ -27,11 +25,10 @@ public final class SoundBroker {
         public var converter: ConverterKind
 
         public init(
-            guest: FilePath, control: FilePath, sink: SinkSpec, policy: SoundPolicy, downmix: Bool = false,
+            control: FilePath, sink: SinkSpec, policy: SoundPolicy, downmix: Bool = false,
             records: SoundRecords? = nil, memory: FilePath? = nil, name: String,
             converter: ConverterKind = .standard
         ) {
-            self.guest = guest
             self.control = control
             self.sink = sink
             self.policy = policy
@@ -72,7 +69,8 @@ public final class SoundBroker {
     /// A sink that shall take the present one's place, once it is there.
     private var next: Move?
 
-    var listener: OwnedDescriptor?
+    /// The pod's; it outlives us.
+    let listener: OwnedDescriptor
     var listenerWatch: EventLoop.Watch?
     var acceptTimer: LoopTimer?
     private(set) var control: ControlServer?
@@ -110,12 +108,18 @@ public final class SoundBroker {
         var answer: ControlServer.Answer
     }
 
-    /// Listens for the pod and for the host. `ready` hears once how the sink turned out, and why not all that comes
-    /// back can be played there, when that is so.
+    /// Listens for the pod and for the host.
+    ///
+    /// - Parameters:
+    ///   - listener: a listening seqpacket socket, non-blocking, where the pod's programs connect.
+    ///   - ready: hears once how the sink turned out, and why not all that comes back can be played there, when that is
+    ///     so.
     public init(
-        _ configuration: Configuration, log: Logger, ready: @escaping (_ state: SinkState, _ obstacle: String?) -> Void
+        _ configuration: Configuration, listener: consuming OwnedDescriptor, log: Logger,
+        ready: @escaping (_ state: SinkState, _ obstacle: String?) -> Void
     ) throws {
         self.configuration = configuration
+        self.listener = consume listener
         self.log = log
         podLog = PodLog(log)
         let memory = configuration.memory.flatMap(BrokerMemory.read)

@@ -8,6 +8,8 @@ public import SystemPackage
 public final class LabBroker {
     private let folder: FilePath
     private let podaudio: FilePath
+    /// Held as the engine's supervisor does: programs wait in it while there is no broker.
+    private let listener: OwnedDescriptor
     private var process: ChildProcess?
 
     /// The folder with the built executables.
@@ -34,13 +36,15 @@ public final class LabBroker {
     public init(in folder: FilePath, plugins: FilePath = LabBroker.plugins) throws {
         self.folder = folder
         podaudio = Self.binaries.appending("podaudio")
-        try attempt("make", folder.string) { () throws(Errno) in
-            try Files.makeFolders(folder.appending("guest"), permissions: .init(rawValue: 0o755))
+        listener = try attempt("make", folder.string) { () throws(Errno) in
+            try Files.makeFolders(folder, permissions: .init(rawValue: 0o755))
+            return try UnixSocket.listen(
+                at: folder.appending("sound"), kind: .sequentialPacket, permissions: .ownerReadWrite)
         }
         for kind in ["pcm", "ctl"] where !Files.isRegularFile(plugins.appending(Self.plugin(kind))) {
             throw Failure("the ALSA plugin", "is not built", remedy: "run make build")
         }
-        let socket = folder.appending("guest/sound").string
+        let socket = folder.appending("sound").string
         let configuration = """
             </usr/share/alsa/alsa.conf>
             pcm_type.mediapod { lib "\(plugins.appending(Self.plugin("pcm")).string)" }
@@ -79,7 +83,7 @@ public final class LabBroker {
     public var log: FilePath { folder.appending("broker.log") }
     public var control: FilePath { folder.appending("control") }
     /// The pod's way in.
-    public var socket: FilePath { folder.appending("guest").appending("sound") }
+    public var socket: FilePath { folder.appending("sound") }
     /// What a broker keeps for the one after its death.
     public var memory: FilePath { folder.appending("memory.json") }
 
@@ -93,7 +97,7 @@ public final class LabBroker {
     ) throws {
         var arguments =
             [
-                "broker", "--guest", folder.appending("guest").string, "--control", control.string,
+                "broker", "--listen-fd", "3", "--control", control.string,
                 "--sound", sink, "--policy", policy.rawValue,
             ] + options
         if let records {
@@ -104,7 +108,8 @@ public final class LabBroker {
         if remembers { arguments += ["--memory", memory.string] }
         try? Files.remove(control)
         process = try ChildProcess(
-            Command(podaudio.string, arguments, environment: PulseServer.environment(home: folder)), writingTo: log)
+            Command(podaudio.string, arguments, environment: PulseServer.environment(home: folder)), writingTo: log,
+            keeping: listener.number)
         try waitUntil("the broker (see \(log.string)) has a sink") {
             guard case .status(let status)? = try? request(.status) else { return false }
             return status.sink.state == "connected"

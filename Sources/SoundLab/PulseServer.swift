@@ -103,7 +103,9 @@ public final class PulseServer: LabSoundServer {
 
 extension ChildProcess {
     /// Starts a program without input whose output goes to the end of a file.
-    public convenience init(_ command: Command, writingTo file: FilePath) throws {
+    ///
+    /// - Parameter kept: a descriptor that it gets as number 3.
+    public convenience init(_ command: Command, writingTo file: FilePath, keeping kept: Int32 = -1) throws {
         let null = try attempt("open", "/dev/null") { () throws(Errno) in
             OwnedDescriptor(adopting: try retrying { open("/dev/null", O_RDONLY | O_CLOEXEC) })
         }
@@ -111,7 +113,7 @@ extension ChildProcess {
             OwnedDescriptor(
                 adopting: try retrying { open(file.string, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) })
         }
-        try self.init(command, input: null.number, output: output.number, error: output.number)
+        try self.init(command, input: null.number, output: output.number, error: output.number, keeping: kept)
     }
 }
 

@@ -14,8 +14,8 @@ struct BrokerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "broker", abstract: "Be one pod's sound broker (the engine starts it).", shouldDisplay: false)
 
-    @Option(help: "The folder that the pod sees as /run/mediapod.")
-    var guest: String
+    @Option(help: "The descriptor of the listening socket at which the pod's programs connect.")
+    var listenFd: Int32
 
     @Option(help: "Where to listen for the engine and podaudio.")
     var control: String
@@ -62,7 +62,9 @@ struct BrokerCommand: ParsableCommand {
         do {
             try becomeUser()
             LoggingSystem.bootstrap(StreamLogHandler.standardError)
-            let broker = try SoundBroker(try brokerConfiguration(), log: Logger(label: "broker")) { state, obstacle in
+            let broker = try SoundBroker(
+                try brokerConfiguration(), listener: OwnedDescriptor(adopting: listenFd), log: Logger(label: "broker")
+            ) { state, obstacle in
                 if case .failed(let reason) = state {
                     ready.say("ERR \(reason)")
                 } else if let obstacle {
@@ -92,7 +94,7 @@ struct BrokerCommand: ParsableCommand {
                     + ConverterKind.allCases.map(\.rawValue).joined(separator: ", "))
         }
         return SoundBroker.Configuration(
-            guest: FilePath(guest), control: FilePath(control), sink: try SinkSpec(sound), policy: policy,
+            control: FilePath(control), sink: try SinkSpec(sound), policy: policy,
             downmix: downmix, records: try readRecords(), memory: memory.map { FilePath($0) }, name: name,
             converter: converter)
     }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import LinuxSystem
 import SoundControl
@@ -73,6 +74,76 @@ import Testing
         let heard = FrameComparison(reference: noise, recording: try hosts.a.recorder.finish())
         #expect(heard.isExact, "\(heard)")
         #expect(log(hosts).isEmpty, "\(log(hosts))")
+    }
+
+    /// The program is connected by then with a broker that never comes, which CRIU could not dump.
+    @Test func aPodWhoseBrokerIsDeadIsSuspendedAndGoesOnElsewhere() throws {
+        let hosts = try TwoHosts()
+        let noise = Frames.noise(count: Self.rate * 8, seed: 102)
+        let player = try play(noise, on: hosts)
+        try hosts.a.waitUntilPlayed(UInt64(Self.rate), pod: TwoHosts.pod)
+        // Who would start another one.
+        let supervisor = try #require(try runtime(hosts.a).supervisorPID)
+        kill(supervisor, SIGSTOP)
+        defer { kill(supervisor, SIGCONT) }
+        kill(try #require(hosts.a.status(of: TwoHosts.pod)?.brokerPID), SIGKILL)
+        usleep(300_000)
+        try hosts.a.must(["suspend", TwoHosts.pod])
+        player.wait()
+        #expect(TwoHosts.leftovers(on: hosts.a) == [])
+        try hosts.b.must(["resume", TwoHosts.pod, "--detach", "--sound", hosts.b.sound])
+        try hosts.b.waitUntilSilent(pod: TwoHosts.pod)
+        usleep(300_000)
+        let parts = [try hosts.a.recorder.finish(), try hosts.b.recorder.finish()].map(FrameComparison.trimmed)
+        let heard = FrameComparison(reference: noise, recording: parts.flatMap { $0 })
+        #expect(heard.lost == 0 && heard.altered == 0, "\(heard)")
+        #expect(heard.repeated <= Self.buffer, "\(heard)")
+    }
+
+    /// Another supervisor holds the socket at which the pod's programs are connected, and lends it to other brokers.
+    @Test func theSupervisorDiesThenTheBrokerAndTheSoundGoesOn() throws {
+        let hosts = try TwoHosts()
+        let noise = Frames.noise(count: Self.rate * 8, seed: 103)
+        let player = try play(noise, on: hosts)
+        try hosts.a.waitUntilPlayed(UInt64(Self.rate), pod: TwoHosts.pod)
+        let supervisor = try #require(try runtime(hosts.a).supervisorPID)
+        kill(supervisor, SIGKILL)
+        let next = try #require(try runtime(hosts.a).supervisorPID)
+        #expect(next != supervisor)
+        let first = try #require(hosts.a.status(of: TwoHosts.pod)?.brokerPID)
+        kill(first, SIGKILL)
+        try waitUntil("another broker plays") {
+            guard let status = hosts.a.status(of: TwoHosts.pod) else { return false }
+            return status.brokerPID != first && !status.streams.isEmpty
+        }
+        // Both at once: then nobody holds it, and the program looks for another.
+        let second = try #require(hosts.a.status(of: TwoHosts.pod)?.brokerPID)
+        kill(next, SIGKILL)
+        kill(second, SIGKILL)
+        #expect(try runtime(hosts.a).supervisorPID != next)
+        #expect(player.wait().isSuccess, "\(log(hosts))")
+        usleep(300_000)
+        let heard = FrameComparison(reference: noise, recording: try hosts.a.recorder.finish())
+        #expect(heard.lost == 0 && heard.altered == 0, "\(heard)")
+        #expect(heard.repeated <= 2 * Self.buffer, "\(heard)")
+        #expect(log(hosts).isEmpty, "\(log(hosts))")
+    }
+
+    private struct Inspection: Decodable {
+        struct Runtime: Decodable {
+            var supervisorPID: Int32?
+
+            enum CodingKeys: String, CodingKey {
+                case supervisorPID = "supervisor_pid"
+            }
+        }
+
+        var runtime: Runtime?
+    }
+
+    private func runtime(_ host: LabHost) throws -> Inspection.Runtime {
+        let text = try host.must(["inspect", TwoHosts.pod, "--format", "json"]).output
+        return try #require(JSONDecoder().decode(Inspection.self, from: Data(text.utf8)).runtime)
     }
 
     /// The pod's broker's control socket on this host.

@@ -40,7 +40,7 @@ import Testing
         let host = try SoundHost()
         let music = Frames.noise(count: 44100 * 2, seed: 7)
         let player = try host.play(music)
-        let socket = host.folder.appending("broker").appending("guest").appending("sound")
+        let socket = host.broker.socket
         for round in 0..<200 {
             let connection = try UnixSocket.connect(to: socket, kind: .sequentialPacket)
             let nonsense = [UInt8](repeating: UInt8(round), count: 1 + round)
@@ -61,7 +61,7 @@ import Testing
         let music = Frames.noise(count: 44100 * 2, seed: 8)
         let player = try host.play(music)
         try host.waitUntilPlayed(4410)
-        let socket = host.folder.appending("broker").appending("guest").appending("sound")
+        let socket = host.broker.socket
         var connections: [Int32] = []
         for _ in 0..<1000 {
             guard let connection = try? UnixSocket.connect(to: socket, kind: .sequentialPacket) else { break }

@@ -94,6 +94,34 @@ import Testing
         #expect(heard.repeated <= 3 * 22050, "\(heard)")
     }
 
+    /// None of its threads runs: it need not look for the next broker, which finds it connected.
+    @Test func aProgramWhoseBrokerIsAwayUsesNoProcessor() throws {
+        let host = try SoundHost()
+        let player = try host.play(Self.music)
+        try host.waitUntilPlayed(20000)
+        host.broker.kill()
+        usleep(500_000)
+        let before = try Self.switches(of: player.pid)
+        #expect(before.count == 2, "aplay and the plugin's thread")
+        sleep(3)
+        #expect(try Self.switches(of: player.pid) == before)
+        try host.broker.start(sink: host.sink)
+        #expect(player.wait().isSuccess, "\(host.playerLog)")
+        let heard = FrameComparison(reference: Self.music, recording: try host.finish())
+        #expect(heard.lost == 0 && heard.altered == 0, "\(heard)")
+    }
+
+    /// How often each of its threads was taken off a processor.
+    private static func switches(of process: Int32) throws -> [String: String] {
+        let tasks = FilePath("/proc/\(process)/task")
+        var found: [String: String] = [:]
+        for task in try Files.list(tasks) {
+            found[task] = try Files.text(tasks.appending(task).appending("status")).split(separator: "\n")
+                .filter { $0.contains("_ctxt_switches:") }.joined(separator: " ")
+        }
+        return found
+    }
+
     @Test func aBrokerThatIsAskedToEndDoesSoInOrder() throws {
         let host = try SoundHost()
         _ = try host.play(Self.music)
