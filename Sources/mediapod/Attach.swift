@@ -5,6 +5,7 @@ internal import Session
 
 struct Attach: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "attach",
         abstract: "Go on with a program that runs in a pod: see what it writes, and type to it.",
         discussion: """
             The main program, or the one with the number ID, which exec told. A terminal program, a shell say, that was \

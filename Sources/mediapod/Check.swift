@@ -6,6 +6,7 @@ internal import Session
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check",
         abstract: "Say what a session needs of a host, and what of it this one has.",
         discussion: """
             Of a pod that runs here or is suspended: the kernel, CRIU, the CPU, memory, the network, files, space and \

@@ -3,6 +3,7 @@ internal import Session
 
 struct Checkpoint: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "checkpoint",
         abstract: "Write a running pod to its device as it is now, and let it run on.",
         discussion: """
             It stands still only while its memory is copied within this host, and the files that it has written on the \

@@ -7,6 +7,7 @@ internal import SystemPackage
 
 struct Create: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "create",
         abstract: "Make a pod.",
         discussion: """
             Its base file system is built from Debian packages and what they need (--packages), from a tree that is \

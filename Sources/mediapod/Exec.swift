@@ -5,6 +5,7 @@ internal import Session
 
 struct Exec: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "exec",
         abstract: "Run a program in a running pod.",
         discussion: """
             Its input, output and exit code are the program's; 125 when the engine failed, 126 when the program could not \

@@ -7,6 +7,7 @@ internal import Session
 
 struct History: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "history",
         abstract: "List the suspended sessions of a pod that are kept.",
         discussion: """
             `mediapod resume --at N` goes back to one of them, with the files of its moment; with --branch it becomes \

@@ -8,6 +8,7 @@ internal import SoundControl
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "inspect",
         abstract: "Show everything that a device, and this host, say of a pod.")
 
     @OptionGroup var pod: PodOptions

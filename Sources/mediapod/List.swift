@@ -8,7 +8,9 @@ internal import Session
 internal import SystemPackage
 
 struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List the pods of a device.")
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the pods of a device.")
 
     @OptionGroup var deviceOptions: DeviceOptions
     @OptionGroup var output: OutputOptions

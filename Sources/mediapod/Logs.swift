@@ -8,6 +8,7 @@ internal import SystemPackage
 
 struct Logs: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "logs",
         abstract: "Show what a pod's program has written to its standard output and error.",
         discussion: """
             That of the main program, or of the program with the number ID, which `exec --detach` printed. The pod may \

@@ -6,6 +6,7 @@ internal import Session
 
 struct Prune: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "prune",
         abstract: "Free space on a device.",
         discussion: """
             Removes the sessions beyond those that are kept, layers that no kept session needs, and what interrupted \

@@ -8,6 +8,7 @@ internal import SystemPackage
 
 struct Recover: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "recover",
         abstract: "Get back what a pod wrote and never suspended.",
         discussion: """
             When a host crashes, or a device is pulled out of it, its pod goes back to the last suspend, with the files \

@@ -8,6 +8,7 @@ internal import Session
 
 struct Resume: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "resume",
         abstract: "Resume a pod's suspended session on this host.",
         discussion: """
             Every program goes on where it was. Unless it is detached, resume then shows the output of the pod's main \

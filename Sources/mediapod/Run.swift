@@ -5,6 +5,7 @@ internal import Session
 
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Start a pod, and in it a program.",
         discussion: """
             The pod ends with the program, and run ends with its exit code; 125 when the pod could not be started, 126 \

@@ -4,6 +4,7 @@ internal import Session
 
 struct Stop: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "stop",
         abstract: "End a pod's programs, and with them its session; its files stay.")
 
     @OptionGroup var pod: PodOptions

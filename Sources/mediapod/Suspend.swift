@@ -3,6 +3,7 @@ internal import Session
 
 struct Suspend: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "suspend",
         abstract: "Suspend a running pod to its device.",
         discussion: """
             When this ends with 0 the session is safe on the device and nothing of it is left on this host. When it \

@@ -7,6 +7,7 @@ internal import SystemPackage
 
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "verify",
         abstract: "See whether what lies on a device is what was written there.",
         discussion: """
             Compares bases and sessions with their digests. With --contents it also does all that a resume does with \

@@ -6,6 +6,7 @@ internal import SystemPackage
 
 struct View: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "view",
         abstract: "Show a running pod's screen.",
         discussion: """
             In a window of this host (podview attach), or with --vnc to any VNC client of it (podvnc): on 127.0.0.1 only, \
