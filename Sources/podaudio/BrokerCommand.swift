@@ -50,6 +50,12 @@ struct BrokerCommand: ParsableCommand {
     @Option(help: "What the host's mixer shows.")
     var name: String = "MediaPod"
 
+    func validate() throws {
+        for number in [listenFd, readyFd, goFd].compactMap({ $0 }) where fcntl(number, F_GETFD) < 0 {
+            throw ValidationError("descriptor \(number) is not open; the broker is started by the engine")
+        }
+    }
+
     func run() throws {
         // Whoever waited for the broker's start may have gone.
         signal(SIGPIPE, SIG_IGN)
