@@ -22,15 +22,15 @@ public enum Wait {
         return entries.map { $0.revents != 0 }
     }
 
-    /// Asks every millisecond, later every 10, until `condition` holds; false when it does not within the time.
+    /// Asks every tenth of a millisecond, ever more seldom, every 10 at last, until `condition` holds; false when it does not within the time.
     public static func until(milliseconds: Int, _ condition: () throws -> Bool) rethrows -> Bool {
         let deadline = MonotonicClock.nanoseconds &+ UInt64(milliseconds) &* 1_000_000
-        var pause: UInt32 = 1000
+        var pause: UInt32 = 100
         while true {
             if try condition() { return true }
             if MonotonicClock.nanoseconds >= deadline { return false }
             usleep(pause)
-            pause = min(pause + 500, 10000)
+            pause = min(pause + pause / 2, 10000)
         }
     }
 
