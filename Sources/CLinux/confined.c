@@ -94,6 +94,24 @@ __attribute__((noreturn)) static void run(const struct confined *program) {
     give_up("cannot start the program");
 }
 
+// Duplicates them above every target.
+static int park(struct confined *program, struct csys_descriptor *parked, const struct csys_descriptor *descriptors,
+                size_t count) {
+    program->descriptors = parked;
+    while (program->count < count) {
+        struct csys_descriptor wanted = descriptors[program->count];
+        if (wanted.target < 0 || wanted.target >= PARKING) return -EINVAL;
+        wanted.source = fcntl(wanted.source, F_DUPFD_CLOEXEC, PARKING);
+        if (wanted.source < 0) return -errno;
+        parked[program->count++] = wanted;
+    }
+    return 0;
+}
+
+static void close_parked(const struct confined *program) {
+    for (size_t i = 0; i < program->count; i++) close(program->descriptors[i].source);
+}
+
 int csys_launch_in_user_namespace(const char *path, char *const argv[], char *const envp[],
                                   const struct csys_descriptor *descriptors, size_t count, int user_namespace,
                                   int isolated, int *gate) {
@@ -103,22 +121,11 @@ int csys_launch_in_user_namespace(const char *path, char *const argv[], char *co
         .path = path,
         .argv = argv,
         .envp = envp,
-        .descriptors = parked,
         .user_namespace = fcntl(user_namespace, F_DUPFD_CLOEXEC, PARKING),
         .isolated = isolated,
     };
     if (program.user_namespace < 0) return -errno;
-    int result = 0;
-    while (program.count < count && result == 0) {
-        struct csys_descriptor wanted = descriptors[program.count];
-        wanted.source = wanted.target < 0 || wanted.target >= PARKING ? -EINVAL
-                                                                      : fcntl(wanted.source, F_DUPFD_CLOEXEC, PARKING);
-        if (wanted.source < 0) {
-            result = wanted.source == -EINVAL ? -EINVAL : -errno;
-        } else {
-            parked[program.count++] = wanted;
-        }
-    }
+    int result = park(&program, parked, descriptors, count);
     if (result == 0 && pipe2(program.gate, O_CLOEXEC) < 0) result = -errno;
     if (result == 0) {
         result = fork();
@@ -128,7 +135,37 @@ int csys_launch_in_user_namespace(const char *path, char *const argv[], char *co
         if (result < 0) close(program.gate[1]);
         else *gate = program.gate[1];
     }
-    for (size_t i = 0; i < program.count; i++) close(parked[i].source);
+    close_parked(&program);
     close(program.user_namespace);
+    return result;
+}
+
+__attribute__((noreturn)) static void run_in_cgroup(const struct confined *program, char *const lists[]) {
+    reset_signals();
+    setsid();
+    for (; *lists; lists++) {
+        int list = open(*lists, O_WRONLY | O_CLOEXEC);
+        if (list < 0 || write(list, "0", 1) != 1) give_up("cannot enter the cgroup");
+        close(list);
+    }
+    if (unshare(CLONE_NEWCGROUP) < 0) give_up("cannot make a cgroup namespace");
+    take_descriptors(program);
+    syscall(SYS_close_range, PARKING, ~0u, 0);
+    execve(program->path, program->argv, program->envp);
+    give_up("cannot start the program");
+}
+
+int csys_launch_in_cgroup(const char *path, char *const argv[], char *const envp[],
+                          const struct csys_descriptor *descriptors, size_t count, char *const lists[]) {
+    if (count > CSYS_LAUNCH_MAX) return -EINVAL;
+    struct csys_descriptor parked[CSYS_LAUNCH_MAX];
+    struct confined program = {.path = path, .argv = argv, .envp = envp};
+    int result = park(&program, parked, descriptors, count);
+    if (result == 0) {
+        result = fork();
+        if (result == 0) run_in_cgroup(&program, lists);
+        if (result < 0) result = -errno;
+    }
+    close_parked(&program);
     return result;
 }

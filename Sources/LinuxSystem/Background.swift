@@ -17,6 +17,8 @@ public final class Background<Value: Sendable>: Sendable {
 
     deinit { thread.wait() }
 
+    public var isDone: Bool { outcome.result.withLock { $0 != nil } }
+
     /// Waits until `condition` holds or it is done; throws what came of it when that is an error.
     public func wait(until condition: () -> Bool) throws {
         while !condition() {
@@ -24,7 +26,7 @@ public final class Background<Value: Sendable>: Sendable {
                 _ = try result.get()
                 return
             }
-            _ = Wait.until(milliseconds: 50) { condition() || outcome.result.withLock { $0 != nil } }
+            _ = Wait.until(milliseconds: 50) { condition() || isDone }
         }
     }
 

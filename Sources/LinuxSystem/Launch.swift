@@ -49,6 +49,18 @@ public struct Launch: Sendable {
         return LaunchedProcess(pid: pid)
     }
 
+    /// Starts it in a session of its own, in the cgroups, one of each hierarchy, whose `cgroup.procs` those are. They are the
+    /// roots of its cgroup namespace.
+    public func start(inCgroups lists: [FilePath]) throws(Failure) -> LaunchedProcess {
+        let pid = try withArguments { arguments, environment, given throws(Errno) in
+            try withCStrings(lists.map(\.string)) { lists throws(Errno) in
+                try check(
+                    csys_launch_in_cgroup(executable.string, arguments, environment, given, given.count, lists))
+            }
+        }
+        return LaunchedProcess(pid: pid)
+    }
+
     /// Starts it in a session of its own as the root of a user namespace, who is nobody on this host and may do nothing
     /// there but use its network.
     ///

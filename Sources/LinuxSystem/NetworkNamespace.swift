@@ -44,6 +44,23 @@ public struct IPv4Address: Sendable, Equatable, CustomStringConvertible {
 
 /// The network namespace of a process.
 public enum NetworkNamespace {
+    /// Whether a TCP socket in the network namespace of `processID` listens or is connected; true where nobody says.
+    public static func hasTCPSockets(_ processID: Int32) -> Bool {
+        // "TCP: inuse 1 orphan 0 tw 0 alloc 6 mem 0", where the first number is the namespace's; "TCP6: inuse 0"
+        for (file, name) in [("sockstat", "TCP:"), ("sockstat6", "TCP6:")] {
+            guard let text = try? Files.text(FilePath("/proc/\(processID)/net/\(file)"), limit: 1 << 14) else {
+                // A kernel without IPv6 has no such file.
+                if file == "sockstat6" { continue }
+                return true
+            }
+            for line in text.split(separator: "\n") where line.hasPrefix(name) {
+                let words = line.split(separator: " ")
+                if words.count < 3 || words[1] != "inuse" || words[2] != "0" { return true }
+            }
+        }
+        return false
+    }
+
     /// Brings the loopback up in the network namespace of `processID`, and allows low ports and ping there. With an
     /// `interface` also makes that, or makes it anew as it should be. It stays as long as the namespace does.
     public static func prepare(of processID: Int32, interface: TapInterface? = nil) throws(Errno) {

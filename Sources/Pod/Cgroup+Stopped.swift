@@ -15,12 +15,13 @@ extension Cgroup {
 
     private var child: FilePath? { freezerOfVersion1?.appending(Self.childName) }
 
-    /// Sets them aside in the frozen cgroup; false when there are none.
+    /// Whether there are any in the frozen cgroup.
+    var hasStopped: Bool { processes.contains { Self.isStopped(task: FilePath("/proc/\($0)")) } }
+
+    /// Sets them aside in the frozen cgroup; false where that need not be.
     func setStoppedAside() throws(Failure) -> Bool {
         guard let child else { return false }
-        let all = processes
-        guard all.contains(where: { Self.isStopped(task: FilePath("/proc/\($0)")) }) else { return false }
-        let stopped = all.filter { Self.hasStoppedThread($0) }
+        let stopped = processes.filter { Self.hasStoppedThread($0) }
         try attempt("set aside", "stopped processes of the pod") { () throws(Errno) in
             try Files.ensureFolder(child, mode: 0o755)
             for process in stopped { try Files.put("\(process)", into: child.appending("cgroup.procs")) }

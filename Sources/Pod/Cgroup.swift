@@ -74,6 +74,9 @@ public struct Cgroup: Sendable {
         return text.split(separator: "\n").compactMap { Int32($0) }
     }
 
+    /// Where a process joins it, in each hierarchy.
+    var lists: [FilePath] { Set(folders.values).map { $0.appending("cgroup.procs") } }
+
     /// The folder through which the pod is frozen; what CRIU is to be told of, or it would wait for a frozen process.
     public var freezer: FilePath? { folders["freezer"] ?? folders[""] }
 

@@ -89,6 +89,7 @@ struct CriuRequest {
         case dump = 1
         case restore = 2
         case notify = 6
+        case version = 10
     }
 
     var kind: Kind
@@ -98,7 +99,12 @@ struct CriuRequest {
     var bytes: [UInt8] {
         var request = ProtobufWriter()
         request.number(kind.rawValue, 1)
-        if kind == .notify { request.flag(true, 3) } else { request.message(options, 2) }
+        switch kind {
+        case .notify: request.flag(true, 3)
+        case .dump, .restore: request.message(options, 2)
+        // Another request follows.
+        case .version: request.flag(true, 4)
+        }
         return request.bytes
     }
 }
@@ -110,12 +116,20 @@ package enum CriuAnswer {
     /// It is done. `pid` is that of a restored pod's first process.
     case done(pid: Int32?)
     case failed(String?)
+    /// "4.2.1"
+    case version(String)
 
     package init?(_ bytes: ArraySlice<UInt8>) {
         guard let fields = ProtobufFields(bytes), let kind = fields.numbers[1] else { return nil }
         if kind == CriuRequest.Kind.notify.rawValue {
             let notification = fields.message(5)
             self = .notification(script: notification?.text(1) ?? "", pid: Self.pid(notification?.numbers[2]))
+        } else if fields.numbers[2] == 1, kind == CriuRequest.Kind.version.rawValue {
+            guard let version = fields.message(10), let major = version.numbers[1], let minor = version.numbers[2]
+            else {
+                return nil
+            }
+            self = .version("\(major).\(minor)" + (version.numbers[4].map { ".\($0)" } ?? ""))
         } else if fields.numbers[2] == 1 {
             self = .done(pid: Self.pid(fields.message(4)?.numbers[1]))
         } else {

@@ -12,13 +12,16 @@ struct CriuService: ~Copyable {
     private static let socketNumber: Int32 = 3
     private static let lockNumber: Int32 = 100
 
-    /// Starts it; it waits for its request.
+    /// Starts it; it is asked for its version, and waits for its request.
     ///
     /// - Parameters:
     ///   - lock: the pod's. What a killed engine leaves running here is still changing the pod: the lock stays taken until
     ///     it is done.
     ///   - environment: `NAME=value`, all of it.
-    init(_ criu: Criu, keeping lock: Int32, environment: [String] = Launch.plainEnvironment) throws {
+    ///   - cgroup: where it runs, and what it restores.
+    init(
+        _ criu: Criu, keeping lock: Int32, environment: [String] = Launch.plainEnvironment, in cgroup: Cgroup? = nil
+    ) throws {
         let ends = try attempt("make", "a socket for CRIU") { () throws(Errno) in
             try UnixSocket.pair(kind: .sequentialPacket)
         }
@@ -26,8 +29,18 @@ struct CriuService: ~Copyable {
             criu.program, ["swrk", "\(Self.socketNumber)"], environment: environment)
         launch.give(ends.second.number, as: Self.socketNumber)
         launch.give(lock, as: Self.lockNumber)
-        process = try launch.start()
-        socket = ends.keepingFirst()
+        let started = try cgroup.map { try launch.start(inCgroups: $0.lists) } ?? launch.start()
+        let end = ends.keepingFirst()
+        // One that takes no request gives no answer.
+        _ = Self.send(CriuRequest(kind: .version), to: end)
+        process = started
+        socket = end
+    }
+
+    /// Its version, "4.2.1", which it tells before all else.
+    func version() throws -> String {
+        guard case .version(let version) = try receive(within: Self.attachPatience) else { throw Self.senseless }
+        return version
     }
 
     /// How long CRIU may say nothing, ms. It moves some 600 MB a second; a pod that needs longer than this is stuck.
@@ -65,35 +78,58 @@ struct CriuService: ~Copyable {
     /// Sends the request. CRIU works on it until it first has to ask.
     func begin(_ request: CriuRequest) throws { try send(request) }
 
-    /// Waits for CRIU to say that it is done with its request.
+    /// Waits until all that is dumped is in the images.
     ///
     /// - Parameter first: how long it may say nothing at first, ms.
-    func finish(patience first: Int = patience, at moment: (Moment) throws -> Void) throws -> Int32? {
+    func dump(patience first: Int, at moment: (Moment) throws -> Void) throws {
+        _ = try serve(until: "post-dump", patience: first, at: moment)
+    }
+
+    /// Waits for CRIU to say that it is done with its request.
+    func finish(at moment: (Moment) throws -> Void = { _ in }) throws -> Int32? {
+        try serve(until: nil, patience: Self.patience, at: moment)
+    }
+
+    /// - Parameter script: after whose notification nothing more is waited for.
+    private func serve(until script: String?, patience first: Int, at moment: (Moment) throws -> Void) throws -> Int32?
+    {
+        var patience = first
+        while true {
+            switch try receive(within: patience) {
+            case .done(let pid): return pid
+            case .failed(let reason): throw Criu.Problem(description: reason ?? "CRIU failed and did not say why")
+            case .notification(let asking, let pid):
+                switch asking {
+                case "pre-dump": try moment(.ready)
+                case "network-lock":
+                    patience = Self.patience
+                    try moment(.collected)
+                case "post-dump": try moment(.dumped)
+                case "setup-namespaces": if let pid { try moment(.namespacesMade(pid)) }
+                case "post-restore": try moment(.restored)
+                default: break
+                }
+                try send(CriuRequest(kind: .notify))
+                if asking == script { return nil }
+            case .version: throw Self.senseless
+            }
+        }
+    }
+
+    private static let senseless = Criu.Problem(
+        description: "CRIU's answer makes no sense; is it of another version?")
+
+    /// - Parameter patience: ms.
+    private func receive(within patience: Int) throws -> CriuAnswer {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 1)
         defer { buffer.deallocate() }
-        var patience = first
         while Wait.readable(socket.number, milliseconds: patience) {
             switch PacketSocket.receive(from: socket.number, into: buffer) {
             case .nothing: continue
             case .closed: throw Criu.Problem(description: "CRIU ended without a word")
             case .message(let count, _):
-                switch CriuAnswer(Array(buffer[..<count])[...]) {
-                case .done(let pid): return pid
-                case .failed(let reason): throw Criu.Problem(description: reason ?? "CRIU failed and did not say why")
-                case .notification(let script, let pid):
-                    switch script {
-                    case "pre-dump": try moment(.ready)
-                    case "network-lock":
-                        patience = Self.patience
-                        try moment(.collected)
-                    case "post-dump": try moment(.dumped)
-                    case "setup-namespaces": if let pid { try moment(.namespacesMade(pid)) }
-                    case "post-restore": try moment(.restored)
-                    default: break
-                    }
-                    try send(CriuRequest(kind: .notify))
-                case nil: throw Criu.Problem(description: "CRIU's answer makes no sense; is it of another version?")
-                }
+                guard let answer = CriuAnswer(Array(buffer[..<count])[...]) else { throw Self.senseless }
+                return answer
             }
         }
         process.identity?.end(with: SIGTERM, patienceMilliseconds: 2000)
@@ -101,7 +137,10 @@ struct CriuService: ~Copyable {
     }
 
     private func send(_ request: CriuRequest) throws {
-        let sent = request.bytes.withUnsafeBytes { PacketSocket.send($0, to: socket.number) }
-        guard sent else { throw Criu.Problem(description: "CRIU takes no request") }
+        guard Self.send(request, to: socket) else { throw Criu.Problem(description: "CRIU takes no request") }
+    }
+
+    private static func send(_ request: CriuRequest, to socket: borrowing OwnedDescriptor) -> Bool {
+        request.bytes.withUnsafeBytes { PacketSocket.send($0, to: socket.number) }
     }
 }

@@ -123,9 +123,12 @@ enum Thaw {
         if let process = state.initProcess {
             Criu.undoDump(in: ImageFolder(folder: folder).forCriu, of: process, cgroup)
         }
-        if let broker = state.broker, broker.isAlive {
-            _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
-        }
+        attachSound(folder, state)
         try? cgroup.thaw()
+    }
+
+    static func attachSound(_ folder: PodFolder, _ state: RuntimeState) {
+        guard let broker = state.broker, broker.isAlive else { return }
+        _ = try? BrokerClient(socket: folder.brokerControl).request(.attach)
     }
 }

@@ -75,9 +75,7 @@ extension Session {
         try store.requireUnowned(besides: runtime.path)
         try? store.device.makeRoom(Self.roomToWork)
         let layers = try store.presentLayers(of: manifest.layers)
-        let criu = try Criu.find()
-        // It takes a moment to say, which is there as long as the files are not.
-        let criuVersion = Background { try criu.version() }
+        _ = try Criu.find()
         let findings = try preflight(manifest, layers, network: reach, anyCPU: anyCPU)
         try findings.requireNoRefusal(to: "resume", subject)
         let reader: StreamReader
@@ -90,10 +88,7 @@ extension Session {
         let newLayer = try store.newLayer(on: layers, resuming: manifest.number)
         let images = ImageFolder(folder: pod.folder)
         do {
-            var report = try restore(&pod, reader, layers, newLayer, sound, reach, images, observer) {
-                try Preflight.criu(of: manifest, version: try criuVersion.value()).requireNoRefusal(
-                    to: "resume", subject)
-            }
+            var report = try restore(&pod, reader, layers, newLayer, sound, reach, images, observer)
             report.warnings = findings.warnings
             try store.keep(network)
             report.recoverable = recoverable
@@ -121,7 +116,7 @@ extension Session {
 
     private func restore(
         _ pod: inout PodRuntime, _ reader: StreamReader, _ layers: [Int], _ newLayer: Int, _ sound: SoundChoice,
-        _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer, lastChecks: () throws -> Void
+        _ network: UserNetwork.Reach?, _ images: ImageFolder, _ observer: Observer
     ) throws -> ResumeReport {
         var manifest = reader.manifest
         var report = ResumeReport()
@@ -144,11 +139,14 @@ extension Session {
         try start.prepare(pod, fresh: false)
         let readAhead = MappedFiles.ReadAhead(manifest.mappedFiles ?? [], in: pod.folder.root)
         defer { withExtendedLifetime(readAhead) {} }
-        try lastChecks()
         report.prepare = watch.lap()
 
         observer.stage("reading the session")
-        try reading.wait(observer.bytes)
+        let isRead = Result { try reading.wait(observer.bytes) }
+        // It has been started meanwhile. What it cannot do comes first.
+        try Preflight.criu(of: manifest, version: try start.criuVersion()).requireNoRefusal(
+            to: "resume", "pod \(store.name)")
+        try isRead.get()
         report.read = watch.lap()
         try start.waitForBroker()
         report.sound = watch.lap()

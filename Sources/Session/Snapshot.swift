@@ -51,13 +51,15 @@ struct Snapshot {
     private var frozen: Stopwatch?
 
     private var stopped: Stopped?
+    /// CRIU, which may still be at work.
+    private var dumped: Criu.Dumped?
 
     /// What is being found of the pod as it stands still.
     private struct Stopped {
         var sound: SoundRecords
         var mapped: Background<[String]>
         var running: Background<Set<ProgramStart>>
-        var sync: Background<Void>
+        var sync: Background<Void>?
     }
 
     /// What was found of the pod when it stood still.
@@ -68,8 +70,8 @@ struct Snapshot {
         /// Whether CRIU has given files other names.
         var hasNewNames: Bool
         var criuVersion: String
-        /// Of the pod's files, on their way to the device.
-        var sync: Background<Void>
+        /// Of the pod's files, on their way to the device; `nil` of a live checkpoint, whose files are a copy.
+        var sync: Background<Void>?
     }
 
     /// Tries until it is done, or fails of what does not pass; the pod runs on then.
@@ -119,8 +121,6 @@ struct Snapshot {
         guard let initProcess = state.initProcess else {
             throw Failure(purpose.rawValue, "pod \(store.name)", "it has ended")
         }
-        // It takes its time, which is there as long as the pod still runs.
-        let criuVersion = Background { [criu] in try criu.version() }
         let writer = try store.beginSession()
         self.writer = writer
         observer.stage("starting the filters")
@@ -151,7 +151,8 @@ struct Snapshot {
             begun = try begin(subject, pod)
         }
         guard let dump = begun.take() else { preconditionFailure("it has begun") }
-        let hasNewNames = try dump.perform { if !isLastAttempt { try stop() } }
+        let dumped = try dump.perform { if !isLastAttempt { try stop() } }
+        self.dumped = dumped
         report.dump = watch.lap()
         try stopIfInterrupted()
 
@@ -162,10 +163,12 @@ struct Snapshot {
         let layer = store.layerFolder(state.layers.last ?? 0)
         moment = Moment(
             sound: stopped.sound, mappedFiles: try stopped.mapped.value(), origins: origins,
-            hasNewNames: hasNewNames, criuVersion: try criuVersion.value(),
-            sync: Background {
-                try stopped.sync.value()
-                if hasNewNames { try Self.sync(layer) }
+            hasNewNames: dumped.hasNewNames, criuVersion: dumped.version,
+            sync: stopped.sync.map { sync in
+                Background {
+                    try sync.value()
+                    if dumped.hasNewNames { try Self.sync(layer) }
+                }
             })
         self.stopped = nil
         if purpose == .suspend { lookAtImages(stream) }
@@ -195,9 +198,9 @@ struct Snapshot {
             PodProcess.list(in: cgroup, uidBase: state.uidBase, uidCount: state.uidCount)
         }
         report.freeze = watch.lap()
-        // What the frozen pod has written goes to the device, and to its copy, while the rest is done.
+        // What the frozen pod has written goes to the device, or to its copy, while the rest is done.
         let layer = store.layerFolder(state.layers.last ?? 0)
-        let sync = Background { try Self.sync(layer) }
+        let sync = purpose == .suspend ? Background { try Self.sync(layer) } : nil
         copying = state.copiedLayer.map { copy in
             let to = store.layerFolder(copy)
             return Background { try Self.copyFiles(of: layer, to: to) }
@@ -256,7 +259,14 @@ struct Snapshot {
 
     /// The pod goes on, before what was dumped is on the device.
     mutating func release(_ pod: inout PodRuntime) throws {
-        Thaw.letGo(folder, state)
+        if dumped?.isAsItWas == true {
+            Thaw.attachSound(folder, state)
+            dumped?.waitUntilLetGo()
+            try? cgroup.thaw()
+        } else {
+            try dumped?.finish()
+            Thaw.letGo(folder, state)
+        }
         report.frozen = frozen?.total ?? 0
         lookAtImages(stream)
         frozen = nil
@@ -293,7 +303,8 @@ struct Snapshot {
     /// It is the session that resumes when this returns.
     mutating func commit(_ manifest: SessionManifest) throws {
         observer.stage("syncing the device")
-        try moment?.sync.value()
+        try dumped?.finish()
+        try moment?.sync?.value()
         if let copy = state.copiedLayer {
             let layer = store.layerFolder(copy)
             try LinuxSystem.attempt("write", "the copy of the pod's files") { () throws(Errno) in
@@ -315,6 +326,8 @@ struct Snapshot {
 
     /// Whatever it did to the pod and the device is undone.
     private mutating func giveUp() {
+        // As long as CRIU holds the pod, nobody else can let it go on.
+        try? dumped?.finish()
         if state.phase == .running {
             images.unmount()
         } else {

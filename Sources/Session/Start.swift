@@ -73,6 +73,14 @@ struct Start: ~Copyable {
         ).write(to: pod.folder)
     }
 
+    /// Of the CRIU that is to restore the pod.
+    func criuVersion() throws -> String {
+        guard let version = try supervisor?.criuVersion() else {
+            preconditionFailure("the supervisor starts with this value")
+        }
+        return version
+    }
+
     /// Has the supervisor start or restore the pod's processes.
     mutating func perform(_ pod: inout PodRuntime) throws {
         guard let process = try supervisor?.perform() else {

@@ -9,9 +9,10 @@ internal import SystemPackage
 /// ends what is left when the pod's first process has ended, and puts things right when an engine was killed at work.
 /// It may itself be killed at any time; the next command starts another.
 public final class Supervisor {
-    private let store: PodStore
-    private let runtime: RuntimeFolder
-    private var folder: PodFolder { runtime.pod(store.name) }
+    private let folder: PodFolder
+    /// Opened when it is first needed, and held from then on.
+    private lazy var store = open()
+    private let open: () -> PodStore
     /// Where the pod reaches its broker, whichever that is.
     private let socket = OwnedDescriptor(adopting: SupervisorProcess.soundNumber)
     private var brokerBackoff = Backoff()
@@ -21,9 +22,9 @@ public final class Supervisor {
     private static let pulse = 2000
 
     /// Of the process that `SupervisorProcess` starts.
-    public init(store: PodStore, runtime: RuntimeFolder) {
-        self.store = store
-        self.runtime = runtime
+    public init(of pod: String, in runtime: RuntimeFolder, open: @escaping () -> PodStore) {
+        folder = runtime.pod(pod)
+        self.open = open
     }
 
     /// What a new supervisor begins with.
@@ -45,6 +46,7 @@ public final class Supervisor {
         do {
             switch job {
             case .run:
+                holdDevice()
                 isTold = engine.waitForWord()
                 guard isTold else { return false }
                 let process = try Runc(folder: folder).run(keeping: lock)
@@ -55,6 +57,8 @@ public final class Supervisor {
             case .restore:
                 // Takes its time to start, which is there as long as the files are not.
                 let restore = try Criu.Restore(of: folder, by: Criu.find(), keeping: lock)
+                engine.tell(version: restore.version)
+                holdDevice()
                 isTold = engine.waitForWord()
                 guard isTold else { return false }
                 let images = ImageFolder(folder: folder)
@@ -67,10 +71,14 @@ public final class Supervisor {
             }
             return true
         } catch {
-            if isTold || engine.waitForWord() { engine.answer(.failure(error)) }
+            // Whoever restores asks for CRIU's version first.
+            if isTold || job == .restore || engine.waitForWord() { engine.answer(.failure(error)) }
             return false
         }
     }
+
+    /// An image that it lies in stays mounted as long as somebody has it open.
+    private func holdDevice() { _ = store }
 
     private var network: UserNetwork.Reach? {
         get throws { try PodRuntime.readState(folder)?.network }
@@ -78,6 +86,7 @@ public final class Supervisor {
 
     /// Watches a pod until it has ended, or is another supervisor's.
     public func watch() throws {
+        holdDevice()
         while let state = try PodRuntime.readState(folder), state.phase != .stopped {
             // Not written down yet, or no longer: whoever starts the pod holds the lock, and says in the end.
             let isOurs = state.supervisor == .current

@@ -26,7 +26,7 @@ struct SupervisorProcess: ~Copyable {
         self.job = job
         let beginEnds = try PipeEnds()
         let answerEnds = try PipeEnds()
-        var launch = try Self.launch(for: pod, arguments: ["--job", job.rawValue])
+        var launch = try Self.launch(for: pod, arguments: [job.rawValue])
         let log = try attempt("make", pod.folder.supervisorLog.string) { () throws(Errno) in
             try Files.openLog(pod.folder.supervisorLog)
         }
@@ -57,7 +57,7 @@ struct SupervisorProcess: ~Copyable {
         if let criu = getenv("MEDIAPOD_CRIU") { environment.append("MEDIAPOD_CRIU=\(String(cString: criu))") }
         return Launch(
             Executable.path,
-            ["_supervise", "--device", pod.store.device.place.string, pod.folder.name] + arguments,
+            ["_supervise", pod.store.device.place.string, pod.folder.name] + arguments,
             environment: environment)
     }
 
@@ -67,6 +67,15 @@ struct SupervisorProcess: ~Copyable {
         }
         return process
     }
+
+    /// The version of the CRIU that is to restore the pod, "4.2.1", which runs by then.
+    func criuVersion() throws -> String {
+        let answer = Wait.line(from: answers.number, milliseconds: 60_000) ?? "ERR the supervisor ended"
+        if answer.hasPrefix(Self.version) { return String(answer.dropFirst(Self.version.count)) }
+        throw Criu.Problem(description: String(answer.dropFirst(4)))
+    }
+
+    fileprivate static let version = "CRIU "
 
     /// Has it do its job, now that all is there, and gives the pod's first process. Throws what runc or CRIU said.
     func perform() throws -> ProcessIdentity {
@@ -100,15 +109,21 @@ extension SupervisorProcess {
             Wait.line(from: begin.number, milliseconds: 3_600_000) != nil
         }
 
+        func tell(version: String) { say(SupervisorProcess.version + version) }
+
         /// Tells how the start went. From here on the lock is the engine's alone.
         func answer(_ outcome: Result<ProcessIdentity, any Error>) {
             let line =
                 switch outcome {
-                case .success(let process): "OK \(process.pid) \(process.startTime)\n"
-                case .failure(let error): "ERR \(Failure.oneLine("\(error)"))\n"
+                case .success(let process): "OK \(process.pid) \(process.startTime)"
+                case .failure(let error): "ERR \(Failure.oneLine("\(error)"))"
                 }
             close(lockNumber)
-            _ = Array(line.utf8).withUnsafeBytes { write(answers.number, $0.baseAddress, $0.count) }
+            say(line)
+        }
+
+        private func say(_ line: String) {
+            _ = Array((line + "\n").utf8).withUnsafeBytes { write(answers.number, $0.baseAddress, $0.count) }
         }
     }
 }

@@ -8,32 +8,29 @@ internal import Pod
 internal import Session
 internal import SystemPackage
 
-/// `mediapod _supervise`: a running pod's supervisor. Started by the engine, not by hand.
-struct Supervise: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "_supervise", abstract: "Be a pod's supervisor (the engine starts it).", shouldDisplay: false)
-
-    @Argument(help: "The pod.")
-    var name: String
-
-    @Option(help: "The device's folder.")
-    var device: String
-
-    @Option(help: "How the pod is started, run or restore; without it runs already.")
-    var job: String?
-
-    func run() throws {
-        // A pod whose device is gone wants to be looked after as well.
-        let path = FilePath(device)
-        let runtime = RuntimeFolder.ofThisHost
-        let store =
-            try (try? Device.open(path, runtime: runtime.path).pod(name))
-            ?? Device.rememberedPod(name, onDeviceAt: path)
-        let supervisor = Supervisor(store: store, runtime: runtime)
-        if let job = job.flatMap(Supervisor.Job.init(rawValue:)) {
-            try supervisor.startAndWatch(job)
-        } else {
-            try supervisor.watch()
+/// `mediapod _supervise DEVICE POD [run|restore]`: a running pod's supervisor, which begins with that job. The engine starts
+/// it, and every start and restore waits for it.
+enum Supervise {
+    static func run(_ arguments: [String]) -> Int32 {
+        guard (2...3).contains(arguments.count),
+            let job = arguments.dropFirst(2).first.map(Supervisor.Job.init) ?? .some(nil)
+        else {
+            Terminal.sayError("_supervise is the engine's")
+            return 64
+        }
+        do {
+            let (device, name) = (FilePath(arguments[0]), arguments[1])
+            let runtime = RuntimeFolder.ofThisHost
+            // A pod whose device is gone wants to be looked after as well.
+            let remembered = try Device.rememberedPod(name, onDeviceAt: device)
+            let supervisor = Supervisor(of: name, in: runtime) {
+                (try? Device.open(device, runtime: runtime.path).pod(name)) ?? remembered
+            }
+            if let job { try supervisor.startAndWatch(job) } else { try supervisor.watch() }
+            return 0
+        } catch {
+            Terminal.sayError("\(error)")
+            return 1
         }
     }
 }

@@ -6,8 +6,11 @@ internal import Glibc
 enum Main {
     static func main() {
         // Once in every start and restore, and nothing that a command line's parser has to do with.
-        if CommandLine.arguments.dropFirst().first == "_network" { exit(NetworkHook.run()) }
-        Entry.run(MediaPod.self)
+        switch CommandLine.arguments.dropFirst().first {
+        case "_network": exit(NetworkHook.run())
+        case "_supervise": exit(Supervise.run(Array(CommandLine.arguments.dropFirst(2))))
+        default: Entry.run(MediaPod.self)
+        }
     }
 }
 
@@ -26,6 +29,6 @@ struct MediaPod: ParsableCommand {
         subcommands: [
             DeviceCommand.self, Create.self, Run.self, Exec.self, Attach.self, Suspend.self, Checkpoint.self,
             Resume.self, Stop.self, History.self, Recover.self, Prune.self, Verify.self, Check.self, Processes.self,
-            Logs.self, Copy.self, List.self, View.self, Inspect.self, Remove.self, Supervise.self, Upgrade.self,
+            Logs.self, Copy.self, List.self, View.self, Inspect.self, Remove.self, Upgrade.self,
         ])
 }

@@ -39,6 +39,12 @@ import Pod
             return
         }
 
+        // criu_resp { type: VERSION success: true version { major_number: 4 minor_number: 2 sublevel: 1 } }
+        guard case .version("4.2.1") = CriuAnswer([0x08, 10, 0x10, 1, 0x52, 6, 0x08, 4, 0x10, 2, 0x20, 1]) else {
+            Issue.record("no version")
+            return
+        }
+
         // criu_resp { type: DUMP success: false cr_errmsg: "no" }
         guard case .failed("no") = CriuAnswer([0x08, 1, 0x10, 0, 0x4a, 2] + Array("no".utf8)) else {
             Issue.record("no failure")

@@ -183,10 +183,15 @@ extension SessionTests {
             let here = try Criu.find().version()
             try edit(hosts) { $0.criuVersion = here }
             let old = hosts.folder.appending("old-criu")
-            let real = try Criu.find().program
-            try Files.write(
-                old, Array("#!/bin/sh\n[ \"$1\" = --version ] && echo 'Version: 3.0' || exec \(real) \"$@\"\n".utf8),
-                permissions: [.ownerReadWriteExecute])
+            // criu_resp { type: VERSION success: true version { major_number: 3 minor_number: 0 } }, and no more.
+            let script = #"""
+                #!/bin/sh
+                [ "$1" = --version ] && echo 'Version: 3.0' && exit
+                printf '\010\012\020\001\122\004\010\003\020\000' >&3
+                exec cat <&3 >/dev/null
+
+                """#
+            try Files.write(old, Array(script.utf8), permissions: [.ownerReadWriteExecute])
             hosts.b.environment = ["MEDIAPOD_CRIU=\(old)"]
             try expectRefusal(hosts.b, ["CRIU 3.0", "make setup"])
             hosts.b.environment = []

@@ -27,6 +27,12 @@ int csys_launch_in_user_namespace(const char *path, char *const argv[], char *co
                                   const struct csys_descriptor *descriptors, size_t count, int user_namespace,
                                   int isolated, int *gate);
 
+/// `csys_launch` for a program, in a session of its own, whose cgroups, and the root of its cgroup namespace, are those
+/// that are joined through `lists` (paths of cgroup.procs, NULL at the end). What fails after the fork it writes to the
+/// caller's descriptor 2. Needs root.
+int csys_launch_in_cgroup(const char *path, char *const argv[], char *const envp[],
+                          const struct csys_descriptor *descriptors, size_t count, char *const lists[]);
+
 /// The exit status of a child that has ended, in the form of waitpid(2), into `*status`; 1 when it has, 0 when it runs.
 int csys_reap(pid_t pid, int *status);
 
