@@ -45,8 +45,9 @@ public struct PodProcess: Codable, Sendable {
             text.split(separator: "\n").first { $0.hasPrefix(name) }?.dropFirst(name.count)
                 .split { $0 == "\t" || $0 == " " }
         }
-        // "NSpid: HOST ... POD": the innermost namespace stands last.
-        guard let ids = field("NSpid:"), let inner = ids.last, let pid = Int32(inner) else { return nil }
+        // "NSpid: HOST ... POD": the innermost namespace stands last. One that is in no other than the host's is CRIU, which
+        // has just restored the pod.
+        guard let ids = field("NSpid:"), ids.count > 1, let inner = ids.last, let pid = Int32(inner) else { return nil }
         self.hostPID = hostPID
         self.pid = pid
         parent = status.parent
