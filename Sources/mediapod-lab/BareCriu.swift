@@ -9,7 +9,8 @@ internal import SoundLab
 internal import SystemPackage
 
 /// `criu dump` and `criu restore` of a running pod, without runc and without our engine: what a suspend and a resume
-/// cannot be faster than. CRIU is told what our engine tells it, and writes to memory, as it does for us.
+/// would be without it. CRIU is told what our engine tells it, but that it manages the cgroup and locks the network itself,
+/// and writes to memory, as it does for us.
 struct BareCriu {
     private let program: FilePath
     private let host: LabHost
