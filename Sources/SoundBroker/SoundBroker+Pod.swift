@@ -24,10 +24,14 @@ extension SoundBroker {
         listenerWatch = nil
     }
 
-    /// A frozen pod's connections that nobody has taken cannot be dumped either.
+    /// A frozen pod's connections that nobody has taken cannot be dumped either. One that runs may connect as fast as we
+    /// close, and has its next broker to wait for.
     func closeWaiting() {
         do {
-            while let socket = try UnixSocket.accept(from: listener) { _ = consume socket }
+            for _ in 0..<Self.maximumWaiting {
+                guard let socket = try UnixSocket.accept(from: listener) else { return }
+                _ = consume socket
+            }
         } catch {
             log.error("cannot close the connections that wait: \(error)")
         }

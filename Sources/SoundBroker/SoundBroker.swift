@@ -43,6 +43,8 @@ public final class SoundBroker {
     /// More than any desktop plays at once, and half of what a PulseAudio sink takes, of all the host's programs.
     static let maximumStreams = 128
     static let maximumConnections = 256
+    /// No frozen pod has as many that wait to be taken: what the engine's listener holds is a quarter of it.
+    static let maximumWaiting = 1024
     /// Of all rings together: memory of the pod's, but whoever touches a page first pays for it. A stream of 192 kHz
     /// and eight channels takes 15 MiB.
     static let maximumRingBytes = 512 << 20
