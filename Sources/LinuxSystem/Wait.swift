@@ -22,7 +22,8 @@ public enum Wait {
         return entries.map { $0.revents != 0 }
     }
 
-    /// Asks every tenth of a millisecond, ever more seldom, every 10 at last, until `condition` holds; false when it does not within the time.
+    /// Asks after a tenth of a millisecond, then ever more seldom, every 10 ms at last, until `condition` holds; false when
+    /// it does not within the time.
     public static func until(milliseconds: Int, _ condition: () throws -> Bool) rethrows -> Bool {
         let deadline = MonotonicClock.nanoseconds &+ UInt64(milliseconds) &* 1_000_000
         var pause: UInt32 = 100
