@@ -4,7 +4,7 @@ internal import SystemPackage
 /// Bytes that come in pieces, for several who each take all of them in order on a thread of their own, beside what
 /// is done for the next.
 ///
-/// Memory: 16 MiB.
+/// Memory: 16 MiB, in huge pages, as what goes past the kernel's memory does so from here.
 final class PieceRing {
     typealias Taker = @Sendable (UnsafeRawBufferPointer) -> Void
 
@@ -25,7 +25,7 @@ final class PieceRing {
     /// filled first is taken first.
     private final class Shared: @unchecked Sendable {
         // Unchecked, and safe: who may touch a slot is said by the semaphores.
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: slots * pieceSize, alignment: 4096)
+        let bytes = HugePages.allocate(byteCount: slots * pieceSize)
         /// Bytes in each; 0 says that none follows.
         let counts = UnsafeMutableBufferPointer<Int>.allocate(capacity: slots)
         /// Of each taker: one slot is the writer's from the beginning.
