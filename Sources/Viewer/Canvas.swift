@@ -106,17 +106,19 @@ final class Canvas {
     private func show(_ boxes: [Box]) {
         guard let image, let placement, !boxes.isEmpty else { return }
         clip()
+        // A copy is not to change before it was read.
+        let tells = image.copy != nil || host.pending.wantsWord
         for (n, box) in boxes.enumerated() {
             let isLast = n == boxes.count - 1
             let told: Bool
             if let scaled {
-                told = scaled.put(image, box, tells: isLast)
+                told = scaled.put(image, box, tells: tells && isLast)
                 scaled.show(placement.toWindow(box).intersection(placement.target), placement)
             } else {
                 let at = placement.toWindow(box)
-                told = image.put(box, to: window, gc, x: at.x1, y: at.y1, tells: isLast)
+                told = image.put(box, to: window, gc, x: at.x1, y: at.y1, tells: tells && isLast)
             }
-            if told { host.pending.added() }
+            if isLast { host.pending.added(tells: told) }
         }
     }
 

@@ -175,7 +175,7 @@ final class VideoOutput {
                 port.copiedFrame = port.video.frame
             }
             XSetRegion(host.display, gc, PixelRegion(port.visible).region)
-            if port.output.put(port.video, to: window, gc, port.target) { host.pending.added() }
+            if port.output.put(port.video, to: window, gc, port.target) { host.pending.added(tells: true) }
         }
     }
 }

@@ -21,7 +21,7 @@ public final class Viewer {
 
     private(set) var object: DisplayObject
     private(set) var slot: ViewerSlot
-    private var waiter: ObjectWaiter
+    private let sleep: ViewerSleep
     private var epoch: UInt64
     private var hasNews = true
     private var hasEvents = true
@@ -67,8 +67,8 @@ public final class Viewer {
         keyboard = Keyboard(host)
         video = options.hasVideo ? VideoOutput(host, pod, window: window.view) : nil
         slot = try Self.attachPatiently(object, name: name, host, refresh, isFlat: video == nil)
-        waiter = try attempt("watch", "the display of \(name)") { [object] () throws(Errno) in
-            try ObjectWaiter(object)
+        sleep = try attempt("watch", "the display of \(name)") { [host, signals] () throws(Errno) in
+            try ViewerSleep(host: host.descriptor, signals: signals.descriptor)
         }
         (epoch, bells, warps) = (object.epoch, object.bells, object.warps)
         clipboard = options.hasClipboard ? Clipboard(host, window: window.window) : nil
@@ -137,22 +137,16 @@ public final class Viewer {
     }
 
     private func wait() throws {
-        var entries = [host.descriptor, waiter.descriptor, signals.descriptor, job?.descriptor ?? -1].map {
-            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
-        }
-        // News that wait for the host's server are not to wake us again and again.
-        if hasNews { entries[1].fd = -1 }
         let now = MonotonicClock.nanoseconds
         let next = min(slot.nextBeat, farewell?.at ?? .max)
         let left = next > now ? (next - now) / 1_000_000 + 1 : 0
         let milliseconds = slot.hasWaiting ? min(left, 2) : left
-        _ = poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
-        hasEvents = entries[0].revents != 0
-        if entries[1].revents != 0 {
-            waiter.look()
-            hasNews = true
-        }
-        if entries[2].revents != 0, signals.next() != nil, job == nil { end = .detached }
+        // News that wait for the host's server are not to wake us again and again.
+        let woken = sleep(
+            for: object, news: !hasNews, job: job?.descriptor ?? -1, milliseconds: Int32(clamping: milliseconds))
+        hasEvents = woken.ready.contains(.host)
+        hasNews = hasNews || woken.hasNews
+        if woken.ready.contains(.signals), signals.next() != nil, job == nil { end = .detached }
         if job != nil { lookAtJob() }
         if MonotonicClock.nanoseconds >= next { try beat() }
     }
@@ -242,14 +236,12 @@ public final class Viewer {
         let fresh = try Self.attach(new, name: options.name, host, refresh, isFlat: video == nil)
         if new !== object {
             slot.leave()
-            waiter = try attempt("watch", "the display of \(options.name)") { () throws(Errno) in
-                try ObjectWaiter(new)
-            }
             object = new
         }
         slot = fresh
         epoch = object.epoch
         hasNews = true
+        sleep.forget()
         request = nil
         keyboard.forget()
         canvas.forget()

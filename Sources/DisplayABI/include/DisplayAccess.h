@@ -284,11 +284,16 @@ static inline int display_viewer_release(struct display_viewer *viewer, uint32_t
     return __atomic_compare_exchange_n(&viewer->owner, &owner, 0, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/// Wakes all who wait at the futex word, without counting it up: they see nothing new.
+static inline void display_wake(uint32_t *word) {
+    // Not FUTEX_PRIVATE_FLAG: the waiter may be another process, which has mapped the same file.
+    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
 /// Counts a futex word up and wakes everybody who waits on it. Any number of writers.
 static inline void display_ring(uint32_t *word) {
     __atomic_fetch_add(word, 1u, __ATOMIC_SEQ_CST);
-    // Not FUTEX_PRIVATE_FLAG: the waiter is another process, which has mapped the same file.
-    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+    display_wake(word);
 }
 
 /// Waits until the futex word is no longer `seen`, for at most `milliseconds` (negative: for ever). Returns 0 when it is,
