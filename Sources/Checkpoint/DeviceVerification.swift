@@ -8,6 +8,8 @@ public struct DeviceVerification {
         public enum Verdict: String, Codable, Sendable {
             /// It is what it was written as.
             case ok
+            /// It is what was written there, but what is in it could not be looked into: that takes another key.
+            case closed
             /// It is not, or cannot be read.
             case damaged
         }
@@ -83,9 +85,14 @@ public struct DeviceVerification {
                 try StreamReader.verify(manifest, of: pod, progress: show)
                 return (manifest.streamBytes, needed)
             }
-            let reader = try StreamReader(manifest, of: pod, filters: table, keys: keys)
-            try reader.verifyContents(progress: show)
-            return (reader.streamBytes, needed)
+            do {
+                let reader = try StreamReader(manifest, of: pod, filters: table, keys: keys)
+                try reader.verifyContents(progress: show)
+                return (reader.streamBytes, needed)
+            } catch let failure as Failure where failure.cause == .noKey {
+                try StreamReader.verify(manifest, of: pod, progress: show)
+                throw failure
+            }
         }
     }
 
@@ -96,7 +103,8 @@ public struct DeviceVerification {
         } catch {
             let text = "\(error)"
             let finding = text.hasPrefix("\(part): ") ? String(text.dropFirst(part.count + 2)) : text
-            return Part(part: part, verdict: .damaged, bytes: 0, finding: finding)
+            let isClosed = (error as? Failure)?.cause == .noKey
+            return Part(part: part, verdict: isClosed ? .closed : .damaged, bytes: 0, finding: finding)
         }
     }
 }

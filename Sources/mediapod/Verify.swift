@@ -11,8 +11,8 @@ struct Verify: ParsableCommand {
         abstract: "See whether what lies on a device is what was written there.",
         discussion: """
             Compares bases and sessions with their digests. With --contents it also does all that a resume does with \
-            the sessions' streams, for which encrypted ones want a key. Changes nothing. Ends with 1 when something is \
-            damaged.
+            the sessions' streams, for which encrypted ones want a key: without theirs they are closed. Changes nothing. \
+            Ends with 1 when something is damaged or closed.
             """)
 
     @Argument(help: "The pod; without it, all of the device.")
@@ -47,6 +47,6 @@ struct Verify: ParsableCommand {
         ) {
             [.text($0.part), .text($0.verdict.rawValue), .number(byteText($0.bytes)), .text($0.finding)]
         }
-        if parts.contains(where: { $0.verdict == .damaged }) { throw ExitCode.failure }
+        if parts.contains(where: { $0.verdict != .ok }) { throw ExitCode.failure }
     }
 }

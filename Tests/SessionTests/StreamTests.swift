@@ -81,6 +81,15 @@ extension SessionTests {
                 String(decoding: try Files.head(of: streamName(hosts), count: 21), as: UTF8.self)
             }
             #expect(try head() == "age-encryption.org/v1")
+            let other = hosts.folder.appending("other").string
+            _ = try Pipeline.output(of: Command("age-keygen", ["-o", other]))
+            for (options, verdict) in [
+                ([], "closed"), (["--identity", other], "closed"), (["--identity", identity], "ok"),
+            ] {
+                let verified = try hosts.a.run(["verify", "--contents"] + options)
+                #expect(verified.code == (verdict == "ok" ? 0 : 1))
+                #expect(verified.output.contains("session 1 of pod p  \(verdict)"), "\(verified)")
+            }
             let refused = try hosts.b.run(["resume", TestHosts.pod, "--detach", "--sound", "null"])
             #expect(refused.code == 1 && refused.line?.contains("--identity FILE") == true, "\(refused.error)")
             #expect(hosts.b.leftovers() == [])

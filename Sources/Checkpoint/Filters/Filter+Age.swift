@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LinuxSystem
 internal import SystemPackage
 
@@ -59,10 +60,12 @@ extension Filter {
         guard let start = try? Files.head(of: file, count: 4096), let lock = AgeLock(header: start) else { return }
         switch lock {
         case .passphrase where keys.identity != nil:
-            throw Failure(sentence: "it was encrypted with a passphrase", remedy: "leave out --identity")
+            throw Failure(
+                sentence: "it was encrypted with a passphrase", remedy: "leave out --identity", cause: .noKey)
         case .identity where keys.identity == nil:
             throw Failure(
-                sentence: "it was encrypted for a recipient", remedy: "give the identity with --identity FILE")
+                sentence: "it was encrypted for a recipient", remedy: "give the identity with --identity FILE",
+                cause: .noKey)
         case .passphrase, .identity: return
         }
     }
@@ -71,14 +74,22 @@ extension Filter {
     static func explain(_ failure: Failure) -> Failure {
         let reason = failure.reason
         guard reason.contains(label("age")) else { return failure }
-        if reason.contains("incorrect passphrase") { return Failure(sentence: "the passphrase is wrong") }
+        if reason.contains("incorrect passphrase") {
+            return Failure(sentence: "the passphrase is wrong", cause: .noKey)
+        }
         if reason.contains("no identity matched") {
             return Failure(
-                sentence: "it was not encrypted for this identity", remedy: "give another with --identity FILE")
+                sentence: "it was not encrypted for this identity", remedy: "give another with --identity FILE",
+                cause: .noKey)
         }
         if reason.contains("failed to decrypt and authenticate") {
             return Failure(sentence: "what is encrypted has been altered or is cut short")
         }
         return failure
     }
+}
+
+extension Errno {
+    /// Of a session that only another key opens.
+    static let noKey = Errno(rawValue: ENOKEY)
 }

@@ -34,7 +34,7 @@ public final class Keys: Sendable {
             guard let secret = try ask(purpose) else {
                 throw Failure(
                     Filter.label("age"), "there is no terminal to ask for the passphrase at",
-                    remedy: "give it with --passphrase-file FILE")
+                    remedy: "give it with --passphrase-file FILE", cause: .noKey)
             }
             known = secret
             return secret
