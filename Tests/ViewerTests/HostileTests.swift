@@ -105,6 +105,46 @@ extension ViewerTests {
             #expect(viewer.end() == .exited(0), "\(viewer.said)")
         }
 
+        /// As for the screen, for a frame that the host's XVideo reads itself: another server with our driver.
+        @Test func aServerThatFindsAFrameCutGoesOn() throws {
+            let host = try XServer(.driver(), width: 1280, height: 1024)
+            let pod = try XServer(.driver(), width: 640, height: 480)
+            let video = try Lines([program("video"), "I420", "320", "240", "40", "30", "400", "300"], on: pod)
+            #expect(video.line() == "ready")
+            try video.say("1")
+            #expect(video.line() == "shown")
+            let folder = try LabFolder("mediapod-cut")
+            let object = try Self.orphan(pod, in: folder)
+            defer { unlink(object.string) }
+
+            let viewer = try ViewerProcess(object, on: host)
+            let window = try viewer.windows().whole
+            func shown() throws -> UInt64 { try ObjectMemory(host.object).frame?.frame ?? 0 }
+            func isMapped() -> Bool { text(of: FilePath("/proc/\(host.process.pid)/maps")).contains(object.string) }
+            /// Has the viewer show it again, and the server read it.
+            func expose() throws {
+                try host.run(["xdotool", "windowunmap", "--sync", window, "windowmap", "--sync", window])
+            }
+            try waitUntil("the frame is shown") { try shown() > 0 }
+            #expect(isMapped())
+            #expect(truncate(object.string, off_t(DISPLAY_VIDEO_OFFSET)) == 0)
+            try waitUntil("the server finds it cut: \(host.log)") {
+                try expose()
+                return host.log.contains("truncated by client") || host.process.hasEnded
+            }
+            try waitUntil("the server has let go of it") { !isMapped() || host.process.hasEnded }
+            #expect(truncate(object.string, off_t(DISPLAY_OBJECT_BYTES)) == 0)
+            // From now on copies.
+            let before = try shown()
+            try waitUntil("a copy is shown") {
+                try expose()
+                return try shown() > before
+            }
+            #expect(!isMapped())
+            #expect(!host.process.hasEnded)
+            #expect(viewer.end() == .exited(0), "\(viewer.said)")
+        }
+
         @Test func errorsAreOneLine() throws {
             let folder = try LabFolder("mediapod-errors")
             let host = try XServer(.xvfb, width: 640, height: 480)
