@@ -34,6 +34,9 @@ public enum ProcessorLevel: String, Codable, Sendable, CaseIterable, Comparable 
     /// glibc's tunable `glibc.cpu.hwcaps` that makes it choose its code as on a CPU of this level, whatever the CPU has. It
     /// ignores names that it does not know.
     ///
+    /// No level has RTM, but on a CPU that has it glibc 2.36 avoids VZEROUPPER, and takes SSE's functions where it may use
+    /// neither RTM nor AVX-512: Prefer_No_VZEROUPPER goes with it.
+    ///
     /// AVX_Fast_Unaligned_Load is no feature but a preference, and glibc 2.36 takes its AVX functions by that alone. On
     /// XSAVE depends how registers are saved when a function is bound: v3 keeps it as the CPU has it, since without both
     /// of XSAVE and XSAVEC glibc takes AVX to be missing.
@@ -45,7 +48,7 @@ public enum ProcessorLevel: String, Codable, Sendable, CaseIterable, Comparable 
         ]
         let beyondV1 = ["POPCNT", "SSE3", "SSE4_1", "SSE4_2", "SSSE3"]
         let names =
-            ["FMA4", "RTM"] + (self < .v4 ? beyondV3 : []) + (self < .v3 ? beyondV2 : [])
+            ["FMA4", "RTM", "Prefer_No_VZEROUPPER"] + (self < .v4 ? beyondV3 : []) + (self < .v3 ? beyondV2 : [])
             + (self < .v2 ? beyondV1 : [])
         return "glibc.cpu.hwcaps=" + names.map { "-\($0)" }.joined(separator: ",")
     }
