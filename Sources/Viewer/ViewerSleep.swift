@@ -33,8 +33,9 @@ final class ViewerSleep {
         sigfillset(&all)
         sigdelset(&all, SIGBUS)
         pthread_sigmask(SIG_SETMASK, &all, &before)
-        thread.run { [shared] in shared.watch() }
+        let isStarted = thread.start { [shared] in shared.watch() }
         pthread_sigmask(SIG_SETMASK, &before, nil)
+        if !isStarted { throw .resourceTemporarilyUnavailable }
     }
 
     deinit {
