@@ -68,9 +68,9 @@
 #define DISPLAY_HEARTBEAT_MS 200u
 /// ... or its slot is taken from it, and what it held down is let go, after this long, ms.
 #define DISPLAY_LEASE_MS 800u
-/// The same of a viewer that rests (DISPLAY_VIEWER_RESTS): on both sides, an idle screen costs a fifth of the wake-ups.
-#define DISPLAY_REST_HEARTBEAT_MS 1000u
-#define DISPLAY_REST_LEASE_MS 4000u
+/// The same of a viewer that rests (DISPLAY_VIEWER_RESTS): on both sides, an idle screen costs a tenth of the wake-ups.
+#define DISPLAY_REST_HEARTBEAT_MS 2000u
+#define DISPLAY_REST_LEASE_MS 8000u
 /// The rate at which Present and vsync run while no viewer says another, thousandths of a Hz; and the bounds of it.
 #define DISPLAY_DEFAULT_REFRESH_MHZ 60000u
 #define DISPLAY_MIN_REFRESH_MHZ 1000u
