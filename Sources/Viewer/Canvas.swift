@@ -106,8 +106,8 @@ final class Canvas {
     private func show(_ boxes: [Box]) {
         guard let image, let placement, !boxes.isEmpty else { return }
         clip()
-        // A copy is not to change before it was read.
-        let tells = image.copy != nil || host.pending.wantsWord
+        // A copy is not to change before it was read; and what a scaled picture costs the server is behind what it tells.
+        let tells = image.copy != nil || scaled != nil || host.pending.wantsWord
         for (n, box) in boxes.enumerated() {
             let isLast = n == boxes.count - 1
             let told: Bool

@@ -19,6 +19,8 @@ final class ViewerSleep {
 
     private let shared: Shared
     private let thread = DoneSignal()
+    /// Where it sleeps when the pod is not to wake it: nobody counts this up.
+    private let ownWord = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
     /// What `published` was when it was last looked at.
     private var seen: UInt32?
     /// Whether the thread waits until what it found ready has been dealt with.
@@ -26,6 +28,7 @@ final class ViewerSleep {
 
     /// Before any other thread starts; the descriptors stay open as long as this is there.
     init(host: Int32, signals: Int32) throws(Errno) {
+        ownWord.initialize(to: 0)
         shared = try Shared(host: host, signals: signals)
         // Signals are for the main thread.
         var all = sigset_t()
@@ -41,6 +44,7 @@ final class ViewerSleep {
     deinit {
         shared.stop()
         thread.wait()
+        ownWord.deallocate()
     }
 
     /// Another object: whatever it has published is news.
@@ -60,11 +64,10 @@ final class ViewerSleep {
             isOwed = false
             shared.again()
         }
-        // Without news, a word that nobody counts up.
         if news, let published = display_published(object.words) {
             shared.sleep(at: published, seen: seen ?? display_load(published) &- 1, milliseconds)
         } else {
-            shared.sleepApart(milliseconds)
+            shared.sleep(at: ownWord, seen: 0, milliseconds)
         }
         let ready = Ready(rawValue: shared.take())
         isOwed = !ready.isEmpty
@@ -76,13 +79,12 @@ final class ViewerSleep {
 }
 
 /// What both threads have.
-private final class Shared: @unchecked Sendable {
-    // Unchecked, and safe: the descriptors do not change, and the words are atomic.
+private final class Shared: Sendable {
     private let host: Int32
     private let signals: Int32
     private let job = Atomic<Int32>(-1)
     /// Has the thread look at `job` and `isStopping` again.
-    private let changed: OwnedDescriptor
+    private let changed: SharedDescriptor
     private let isStopping = Atomic(false)
 
     /// What the thread found ready, until it is taken.
@@ -90,16 +92,11 @@ private final class Shared: @unchecked Sendable {
     /// Where the sleeper sleeps, or is about to; 0 while it is awake.
     private let bed = Atomic<UInt>(0)
     private let dealtWith = Semaphore()
-    /// Where it sleeps when the pod is not to wake it.
-    private let ownWord = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
 
     init(host: Int32, signals: Int32) throws(Errno) {
         (self.host, self.signals) = (host, signals)
-        ownWord.initialize(to: 0)
-        changed = OwnedDescriptor(adopting: try check(csys_event_counter(1)))
+        changed = SharedDescriptor(OwnedDescriptor(adopting: try check(csys_event_counter(1))))
     }
-
-    deinit { ownWord.deallocate() }
 
     // MARK: The sleeper's
 
@@ -108,8 +105,6 @@ private final class Shared: @unchecked Sendable {
     }
 
     func again() { dealtWith.post() }
-
-    func sleepApart(_ milliseconds: Int32) { sleep(at: ownWord, seen: 0, milliseconds) }
 
     func sleep(at word: UnsafeMutablePointer<UInt32>, seen: UInt32, _ milliseconds: Int32) {
         bed.store(UInt(bitPattern: word), ordering: .sequentiallyConsistent)
@@ -127,20 +122,20 @@ private final class Shared: @unchecked Sendable {
 
     private func change() {
         var one: UInt64 = 1
-        _ = write(changed.number, &one, 8)
+        _ = write(changed.descriptor.number, &one, 8)
     }
 
     // MARK: The thread's
 
     func watch() {
         while !isStopping.load(ordering: .acquiring) {
-            var entries = [host, signals, job.load(ordering: .acquiring), changed.number].map {
+            var entries = [host, signals, job.load(ordering: .acquiring), changed.descriptor.number].map {
                 pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
             }
             guard poll(&entries, nfds_t(entries.count), -1) > 0 else { continue }
             if entries[3].revents != 0 {
                 var count: UInt64 = 0
-                _ = read(changed.number, &count, 8)
+                _ = read(changed.descriptor.number, &count, 8)
                 continue
             }
             var found = 0
