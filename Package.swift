@@ -82,9 +82,8 @@ let package = Package(
         .target(
             name: "Session",
             dependencies: [
-                "LinuxSystem", "Pod", "PodInitABI", "DeviceStore", "Checkpoint", "SoundControl", systemPackage,
-                subprocess,
-                logging,
+                "LinuxSystem", "Pod", "PodInitABI", "DisplayABI", "DeviceStore", "Checkpoint", "SoundControl",
+                systemPackage, subprocess, logging,
             ],
             swiftSettings: strict),
         .target(
@@ -193,8 +192,8 @@ let package = Package(
         .testTarget(
             name: "SessionTests",
             dependencies: [
-                "Session", "Pod", "Checkpoint", "DeviceStore", "DeviceTestSupport", "LinuxSystem", "SoundControl",
-                "SoundLab", "mediapod", "podaudio", systemPackage,
+                "Session", "Pod", "Checkpoint", "DeviceStore", "DeviceTestSupport", "DisplayLab", "LinuxSystem",
+                "SoundControl", "SoundLab", "mediapod", "podaudio", "podview", systemPackage,
             ],
             exclude: ["Programs"], swiftSettings: strict),
         .target(

@@ -44,12 +44,15 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
     public var origins: [ProgramOrigin]?
     /// The register sets that its threads had something in, as bits of XCR0.
     public var registersInUse: UInt64?
+    /// The version of the display that its X server has, 0 without one; `nil` of sessions that do not say.
+    public var displayVersion: UInt32?
 
     public init(
         number: Int, hostname: String, kernel: String, criuVersion: String, base: String, layers: [Int],
         filters: [String], imageBytes: UInt64, streamBytes: UInt64, streamSHA256: String, sound: SoundRecords,
         mappedFiles: [String]? = nil, hasNetwork: Bool? = nil, origins: [ProgramOrigin]? = nil,
-        registersInUse: UInt64? = nil, requires: [Int] = [], id: UUID = UUID(), createdAt: Date = Date()
+        registersInUse: UInt64? = nil, displayVersion: UInt32? = nil, requires: [Int] = [], id: UUID = UUID(),
+        createdAt: Date = Date()
     ) {
         formatVersion = Self.currentFormat
         self.id = id
@@ -70,6 +73,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         self.hasNetwork = hasNetwork
         self.origins = origins
         self.registersInUse = registersInUse
+        self.displayVersion = displayVersion
     }
 
     enum CodingKeys: String, CodingKey {
@@ -83,6 +87,7 @@ public struct SessionManifest: Codable, Sendable, Equatable, Document {
         case required = "requires"
         case hasNetwork = "has_network"
         case registersInUse = "registers_in_use"
+        case displayVersion = "display_version"
         case id, number, hostname, kernel, base, layers, filters, sound, origins, checksum
     }
 }

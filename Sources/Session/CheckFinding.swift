@@ -11,7 +11,7 @@ public struct CheckFinding: Codable, Sendable, Equatable {
         case refused
     }
 
-    /// `kernel`, `criu`, `runc`, `cpu`, `memory`, `network`, `files`, `space`, `sound`. The display's are the viewer's.
+    /// `kernel`, `criu`, `runc`, `cpu`, `memory`, `network`, `files`, `space`, `display`, `sound`.
     public var topic: String
     public var verdict: Verdict
     public var finding: String

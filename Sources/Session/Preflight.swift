@@ -13,7 +13,7 @@ public enum Preflight {
             CheckFinding(
                 "cpu", .ok,
                 "\(processor.name), \(ProcessorLevel(covering: Set(processor.features)).rawValue)")
-        ] + network(isWanted: true) + (device.map { space($0) } ?? [])
+        ] + network(isWanted: true) + display(version: nil) + (device.map { space($0) } ?? [])
     }
 
     // MARK: - Kernel

@@ -38,6 +38,9 @@ extension Session {
         let needsNetwork = configuration.network == .user || manifest?.hasNetwork == true
         findings += Preflight.network(isWanted: needsNetwork)
         findings += Preflight.space(store.device)
+        let version =
+            isRunning ? try state.map { Preflight.displayVersion(in: try root($0)) } : manifest?.displayVersion
+        if let version { findings += Preflight.display(version: version) }
         return try findings + Preflight.sound(streams(manifest), at: sound)
     }
 

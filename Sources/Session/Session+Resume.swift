@@ -87,9 +87,13 @@ extension Session {
         let recoverable = (try? store.recoverableLayers()) ?? []
         let newLayer = try store.newLayer(on: layers, resuming: manifest.number)
         let images = ImageFolder(folder: pod.folder)
+        // Nothing of it is in the way, so nothing waits for it.
+        let display = manifest.displayVersion.map { version in
+            Background { Preflight.display(version: version) }
+        }
         do {
             var report = try restore(&pod, reader, layers, newLayer, sound, reach, images, observer)
-            report.warnings = findings.warnings
+            report.warnings = try findings.warnings + (display?.value() ?? []).warnings
             try store.keep(network)
             report.recoverable = recoverable
             return report

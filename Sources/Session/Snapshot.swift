@@ -67,6 +67,8 @@ struct Snapshot {
         var sound: SoundRecords
         var mappedFiles: [String]
         var origins: [ProgramOrigin]
+        /// Of its X server's screen, 0 without one.
+        var displayVersion: UInt32
         /// Whether CRIU has given files other names.
         var hasNewNames: Bool
         var criuVersion: String
@@ -163,6 +165,8 @@ struct Snapshot {
         let layer = store.layerFolder(state.layers.last ?? 0)
         moment = Moment(
             sound: stopped.sound, mappedFiles: try stopped.mapped.value(), origins: origins,
+            displayVersion: Preflight.displayVersion(
+                in: PodRoot(initProcess: initProcess, uidBase: state.uidBase)),
             hasNewNames: dumped.hasNewNames, criuVersion: dumped.version,
             sync: stopped.sync.map { sync in
                 Background {
@@ -344,7 +348,8 @@ struct Snapshot {
         SessionManifest(
             number: number, hostname: Host.name, kernel: Host.kernel, criuVersion: moment.criuVersion,
             base: try store.configuration().base, layers: layers, filters: [], imageBytes: 0, streamBytes: 0,
-            streamSHA256: "", sound: moment.sound, mappedFiles: moment.mappedFiles, hasNetwork: state.network != nil)
+            streamSHA256: "", sound: moment.sound, mappedFiles: moment.mappedFiles, hasNetwork: state.network != nil,
+            displayVersion: moment.displayVersion)
     }
 
     private func stopIfInterrupted() throws { try Self.stop(purpose, ifInterrupted: observer) }

@@ -40,7 +40,8 @@ final class VideoOutput {
 
     deinit { XFreeGC(host.display, gc) }
 
-    private static func ports(of host: HostDisplay) -> [XvPortID] {
+    /// All that show frames of YUV out of memory, whoever uses them.
+    static func ports(of host: HostDisplay) -> [XvPortID] {
         var version: UInt32 = 0
         var release: UInt32 = 0
         var request: UInt32 = 0

@@ -50,7 +50,8 @@ final class VideoPort {
 
     func stop(_ window: Window) { XvStopVideo(host.display, port, window) }
 
-    private static func formats(_ host: HostDisplay, _ port: XvPortID) -> Set<UInt32> {
+    /// The FourCCs that a port takes.
+    static func formats(_ host: HostDisplay, _ port: XvPortID) -> Set<UInt32> {
         var count: Int32 = 0
         guard let formats = XvListImageFormats(host.display, port, &count) else { return [] }
         defer { XFree(formats) }

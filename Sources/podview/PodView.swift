@@ -18,5 +18,7 @@ struct PodView: ParsableCommand {
 
             Exit codes: 0 done; 1 could not be done, with one line that says why; 64 used wrongly.
             """,
-        subcommands: [AttachCommand.self, DetachCommand.self, ListCommand.self, ScreenshotCommand.self])
+        subcommands: [
+            AttachCommand.self, DetachCommand.self, ListCommand.self, ScreenshotCommand.self, HostCommand.self,
+        ])
 }

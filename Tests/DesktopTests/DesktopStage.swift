@@ -64,6 +64,20 @@ final class DesktopStage {
         }
     }
 
+    /// What `mediapod check` says of a host's screen.
+    func findingOfDisplay(on host: LabHost) throws -> String {
+        struct Finding: Decodable {
+            var topic: String
+            var finding: String
+        }
+        let screen = host === a ? screenA : screenB
+        host.extraEnvironment.append("DISPLAY=\(screen.name)")
+        let said = try host.must(["check", Self.pod, "--format", "json"]).output
+        host.extraEnvironment.removeLast()
+        let found = try JSONText.decode([Finding].self, from: Array(said.utf8))
+        return found.first { $0.topic == "display" }?.finding ?? ""
+    }
+
     func resume(on host: LabHost) throws { try host.must(["resume", Self.pod, "--detach", "--sound", host.sound]) }
 
     /// The pod's own screen, as its own size is.

@@ -86,6 +86,7 @@ import Testing
         let picture = try stage.screenshot(on: a).withoutFilm
         #expect(Set(picture.pixels).count > 100)
         try stage.suspend(on: a)
+        #expect(try stage.findingOfDisplay(on: b).hasPrefix("\(stage.screenB.name), 1920x1080"))
         let heardThere = try a.recorder.finish()
         try stage.resume(on: b)
         let moved = try stage.screenshot(on: b).withoutFilm

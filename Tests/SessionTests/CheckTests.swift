@@ -1,4 +1,5 @@
 import DeviceStore
+import DisplayLab
 import Glibc
 import LinuxSystem
 import Pod
@@ -47,8 +48,8 @@ extension SessionTests {
         @Test func thisHostCanHavePods() throws {
             let hosts = try TestHosts()
             let found = try check(hosts.a, [])
-            #expect(Set(found.map(\.topic)) == ["kernel", "criu", "runc", "cpu", "network", "space"])
-            #expect(found.allSatisfy { $0.verdict == "ok" }, "\(found)")
+            #expect(Set(found.map(\.topic)) == ["kernel", "criu", "runc", "cpu", "network", "display", "space"])
+            #expect(found.allSatisfy { $0.verdict == "ok" || $0.topic == "display" }, "\(found)")
             let table = try hosts.a.must(["check"])
             #expect(table.hasPrefix("TOPIC") && table.contains("slirp4netns"))
             #expect(hosts.a.leftovers() == [])
@@ -61,11 +62,59 @@ extension SessionTests {
             try hosts.a.up()
             #expect(
                 Set(try check(hosts.a).map(\.topic)) == [
-                    "kernel", "criu", "cpu", "files", "network", "space", "sound",
+                    "kernel", "criu", "cpu", "files", "network", "space", "display", "sound",
                 ])
             try hosts.a.suspend()
             let found = try check(hosts.b)
             #expect(found.contains { $0.topic == "memory" } && found.allSatisfy { $0.verdict != "refused" })
+        }
+
+        @Test func whatAHostCanShowIsSaidAndNothingIsRefusedForIt() throws {
+            let hosts = try TestHosts()
+            func display(_ host: TestHost, _ arguments: [String] = ["p"]) throws -> Finding {
+                let found = try check(host, arguments).filter { $0.topic == "display" }
+                #expect(found.count == 1)
+                return try #require(found.first)
+            }
+            let none = try display(hosts.a, [])
+            #expect(none.verdict == "limited" && none.finding.contains("DISPLAY is not set"), "\(none)")
+            #expect(none.remedy?.contains("podview screenshot") == true && none.remedy?.contains("--vnc") == true)
+
+            let plain = try XServer(.xvfb, width: 800, height: 600)
+            hosts.a.environment = ["DISPLAY=\(plain.name)"]
+            let seen = try display(hosts.a, [])
+            #expect(seen.verdict == "ok" && seen.finding.contains("800x600, MIT-SHM"), "\(seen)")
+            #expect(seen.finding.contains("no XVideo"))
+            plain.process.send(SIGSTOP)
+            let stopped = try display(hosts.a, [])
+            plain.process.send(SIGCONT)
+            #expect(stopped.verdict == "limited" && stopped.finding.contains("not known"), "\(stopped)")
+            let video = try XServer(.driver(), width: 640, height: 480)
+            hosts.a.environment = ["DISPLAY=\(video.name)"]
+            #expect(try display(hosts.a, []).finding.contains("XVideo with I420 YV12 NV12 YUY2"))
+
+            // A screen is what a pod says is one.
+            try hosts.a.up()
+            let nonce = try hosts.a.count().nonce
+            #expect(try display(hosts.a).finding == "the pod has no screen")
+            func say(_ line: String, on host: TestHost) throws {
+                let place = "/dev/shm/mediapod-display-0"
+                try host.must(["exec", "p", "--", "sh", "-c", "rm -f \(place); \(line) \(place)"])
+            }
+            try say("mkfifo", on: hosts.a)
+            #expect(try display(hosts.a).finding == "the pod has no screen")
+            try say(#"printf 'PMPD\001\000\000\000' >"#, on: hosts.a)
+            #expect(try display(hosts.a).verdict == "ok")
+            try hosts.a.suspend()
+            #expect(try manifest(hosts).displayVersion == 1)
+            #expect(try display(hosts.a).verdict == "ok")
+            #expect(try display(hosts.b).verdict == "limited")
+            let said = try hosts.b.run(["resume", "p", "--detach", "--sound", "null"])
+            #expect(said.code == 0 && said.line?.contains("DISPLAY is not set") == true, "\(said.error)")
+            #expect(try hosts.b.count().nonce == nonce)
+            try say(#"printf 'PMPD\007\000\000\000' >"#, on: hosts.b)
+            let newer = try display(hosts.b)
+            #expect(newer.verdict == "limited" && newer.finding.contains("of version 7"), "\(newer)")
         }
 
         /// Makes a host's CPU one without what only this machine's level has.

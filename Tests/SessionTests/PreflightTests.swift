@@ -105,6 +105,25 @@ struct PreflightTests {
         #expect(verdict(nil, "6.18.44") == .refused)
     }
 
+    @Test("tells what a pod's screen can be shown with")
+    func display() {
+        func find(_ version: UInt32?, _ change: (inout DisplayReport) -> Void) -> CheckFinding? {
+            var report = DisplayReport()
+            (report.version, report.display, report.width, report.height) = (1, ":0", 640, 480)
+            (report.hasSharedMemory, report.video) = (true, ["I420"])
+            change(&report)
+            let found = Preflight.display(version: version, at: report)
+            return found.count == 1 ? found.first : nil
+        }
+        #expect(find(1) { _ in }?.finding == ":0, 640x480, MIT-SHM, XVideo with I420")
+        #expect(find(nil) { _ in }?.verdict == .ok)
+        #expect(find(0) { $0.isInstalled = false }?.finding == "the pod has no screen")
+        #expect(find(1) { $0.isInstalled = false }?.verdict == .limited)
+        #expect(find(2) { _ in }?.finding.contains("of version 2") == true)
+        #expect(find(1) { $0.hasSharedMemory = false }?.verdict == .limited)
+        #expect(find(1) { $0.display = nil }?.remedy?.contains("--vnc") == true)
+    }
+
     @Test("keeps in mind where each program was started, also when it was moved since")
     func origins() {
         let first = processor(.v4)

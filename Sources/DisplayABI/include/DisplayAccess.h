@@ -19,6 +19,11 @@ static inline int display_object_is_known(const struct display_object *object) {
            __atomic_load_n(&object->server.object_bytes, __ATOMIC_RELAXED) == DISPLAY_OBJECT_BYTES;
 }
 
+/// The version of the driver that made the object which begins with these two words, a known one or not; 0 if none did.
+static inline uint32_t display_version_in(const uint32_t *head) { return head[0] == DISPLAY_ABI_MAGIC ? head[1] : 0; }
+_Static_assert(__builtin_offsetof(struct display_object, server.magic) == 0, "display_version_in");
+_Static_assert(__builtin_offsetof(struct display_object, server.version) == 4, "display_version_in");
+
 /// A viewer slot, 0...DISPLAY_VIEWERS - 1, and what the driver tells it.
 static inline struct display_viewer *display_viewer_at(struct display_object *object, uint32_t slot) {
     return &object->viewers[slot % DISPLAY_VIEWERS];
