@@ -183,7 +183,8 @@ struct ClipboardAtoms {
     let incr: Atom
     let timestamp: Atom
     /// Where what we ask for is put.
-    let property: Atom
+    /// Of our window, for what we read.
+    let properties: [Atom]
 
     init(_ host: HostDisplay) {
         selections = [host.atom("CLIPBOARD"), XA_PRIMARY]
@@ -193,6 +194,6 @@ struct ClipboardAtoms {
         plain = host.atom("text/plain;charset=utf-8")
         incr = host.atom("INCR")
         timestamp = host.atom("TIMESTAMP")
-        property = host.atom("_MEDIAPOD_SELECTION")
+        properties = (0..<16).map { host.atom("_MEDIAPOD_SELECTION_\($0)") }
     }
 }

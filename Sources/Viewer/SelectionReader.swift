@@ -23,6 +23,9 @@ final class SelectionReader {
     private var isIncremental = false
     private var bytes: [UInt8] = []
     private var deadline: UInt64 = 0
+    /// Counts the requests that were broken off. Whose owner has not noticed, and goes on writing, shall not do so where the
+    /// next one's writes.
+    private var brokenOff = 0
 
     /// How long a program may take to deliver the next piece, ns.
     private static let patience: UInt64 = 1_500_000_000
@@ -48,12 +51,14 @@ final class SelectionReader {
         }
     }
 
+    private var property: Atom { atoms.properties[brokenOff % atoms.properties.count] }
+
     private func begin() {
         guard let request = queue.first else { return }
         (bytes, isIncremental) = ([], false)
         deadline = MonotonicClock.nanoseconds + Self.patience
         XConvertSelection(
-            host.display, request.selection, request.target, atoms.property, window, Time(CurrentTime))
+            host.display, request.selection, request.target, property, window, Time(CurrentTime))
     }
 
     private func finish(_ result: Result) {
@@ -63,20 +68,31 @@ final class SelectionReader {
         request.done(result)
     }
 
+    private func breakOff(_ result: Result) {
+        brokenOff &+= 1
+        finish(result)
+    }
+
     func notified(_ event: XSelectionEvent) -> Bool {
         guard event.requestor == window, let request = queue.first, event.selection == request.selection else {
             return false
         }
+        // An answer to one that was broken off comes too late.
+        guard event.target == request.target, !isIncremental else { return true }
         guard event.property != 0 else {
             finish(.failed)
             return true
         }
+        guard event.property == property else { return true }
         guard let (piece, type) = take(event.property) else {
-            finish(.tooBig)
+            breakOff(.tooBig)
             return true
         }
         if type == atoms.incr {
             isIncremental = true
+            // At least so many bytes will come; 0 of owners that do not know.
+            let least = piece.count >= 8 ? piece.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) } : 0
+            if UInt32(truncatingIfNeeded: least) > DISPLAY_MAX_CLIPBOARD { breakOff(.tooBig) }
         } else {
             finish(.data(piece))
         }
@@ -85,10 +101,10 @@ final class SelectionReader {
 
     /// The next piece of a large one.
     func changed(_ event: XPropertyEvent) -> Bool {
-        guard event.window == window, event.atom == atoms.property, event.state == PropertyNewValue, isIncremental
+        guard event.window == window, event.atom == property, event.state == PropertyNewValue, isIncremental
         else { return false }
         guard let (piece, _) = take(event.atom), bytes.count + piece.count <= Int(DISPLAY_MAX_CLIPBOARD) else {
-            finish(.tooBig)
+            breakOff(.tooBig)
             return true
         }
         deadline = MonotonicClock.nanoseconds + Self.patience
@@ -97,7 +113,7 @@ final class SelectionReader {
     }
 
     func tick() {
-        if !queue.isEmpty, MonotonicClock.nanoseconds > deadline { finish(.failed) }
+        if !queue.isEmpty, MonotonicClock.nanoseconds > deadline { breakOff(.failed) }
     }
 
     /// The property's value, which is deleted; `nil` when it is too long.

@@ -8,9 +8,12 @@
 #include <X11/Xlib.h>
 #include <stddef.h>
 
+enum { CLIPBOARD_PROPERTIES = 16 };
+
 struct atoms {
     Atom selections[DISPLAY_SELECTIONS]; // in the order of display_selection
-    Atom targets, utf8, png, plain, incr, property;
+    Atom targets, utf8, png, plain, incr;
+    Atom properties[CLIPBOARD_PROPERTIES]; // of our window, for what we read
 };
 
 struct clipboard {

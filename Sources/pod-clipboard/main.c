@@ -212,8 +212,12 @@ static int open_display(void) {
         .png = XInternAtom(display, "image/png", False),
         .plain = XInternAtom(display, "text/plain;charset=utf-8", False),
         .incr = XInternAtom(display, "INCR", False),
-        .property = XInternAtom(display, "_MEDIAPOD_SELECTION", False),
     };
+    for (int n = 0; n < CLIPBOARD_PROPERTIES; n++) {
+        char name[32];
+        snprintf(name, sizeof name, "_MEDIAPOD_SELECTION_%d", n);
+        clipboard.atoms.properties[n] = XInternAtom(display, name, False);
+    }
     int error, event;
     if (!XFixesQueryExtension(display, &event, &error)) return give_up("the X server", "has no XFixes");
     clipboard.fixes_event = event + XFixesSelectionNotify;

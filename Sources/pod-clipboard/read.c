@@ -16,6 +16,13 @@ static int queued, is_incremental;
 static unsigned char *collected;
 static size_t collected_bytes;
 static uint64_t deadline;
+// Counts the requests that were broken off. Whose owner has not noticed, and goes on writing, shall not do so where the next
+// one's writes.
+static unsigned broken_off;
+
+static Atom property(const struct clipboard *clipboard) {
+    return clipboard->atoms.properties[broken_off % CLIPBOARD_PROPERTIES];
+}
 
 static void begin(struct clipboard *clipboard) {
     if (queued == 0) return;
@@ -23,7 +30,7 @@ static void begin(struct clipboard *clipboard) {
     collected_bytes = 0;
     deadline = now_ms() + PATIENCE_MS;
     XConvertSelection(clipboard->display, clipboard->atoms.selections[queue[0].selection], queue[0].target,
-                      clipboard->atoms.property, clipboard->window, CurrentTime);
+                      property(clipboard), clipboard->window, CurrentTime);
 }
 
 static void finish(struct clipboard *clipboard, uint32_t status, const unsigned char *data, size_t bytes) {
@@ -34,6 +41,11 @@ static void finish(struct clipboard *clipboard, uint32_t status, const unsigned 
     free(collected);
     collected = NULL;
     begin(clipboard);
+}
+
+static void break_off(struct clipboard *clipboard, uint32_t status) {
+    broken_off++;
+    finish(clipboard, status, NULL, 0);
 }
 
 void read_selection(struct clipboard *clipboard, uint32_t selection, Atom target, read_done done, void *context) {
@@ -50,11 +62,11 @@ static unsigned char *take(struct clipboard *clipboard, Atom *type, size_t *byte
     int format = 0;
     unsigned long items = 0, left = 0;
     unsigned char *data = NULL;
-    XGetWindowProperty(clipboard->display, clipboard->window, clipboard->atoms.property, 0, DISPLAY_MAX_CLIPBOARD / 4,
-                       True, AnyPropertyType, type, &format, &items, &left, &data);
+    XGetWindowProperty(clipboard->display, clipboard->window, property(clipboard), 0, DISPLAY_MAX_CLIPBOARD / 4, True,
+                       AnyPropertyType, type, &format, &items, &left, &data);
     if (left != 0) {
         if (data) XFree(data);
-        XDeleteProperty(clipboard->display, clipboard->window, clipboard->atoms.property);
+        XDeleteProperty(clipboard->display, clipboard->window, property(clipboard));
         return NULL;
     }
     *bytes = items * (format == 32 ? sizeof(long) : (size_t)format / 8);
@@ -63,13 +75,23 @@ static unsigned char *take(struct clipboard *clipboard, Atom *type, size_t *byte
 
 static void notified(struct clipboard *clipboard, const XSelectionEvent *event) {
     if (queued == 0 || event->selection != clipboard->atoms.selections[queue[0].selection]) return;
+    // An answer to one that was broken off comes too late.
+    if (event->target != queue[0].target || is_incremental) return;
     if (event->property == None) return finish(clipboard, DISPLAY_ANSWER_FAILED, NULL, 0);
+    if (event->property != property(clipboard)) return;
     Atom type = None;
     size_t bytes = 0;
     unsigned char *data = take(clipboard, &type, &bytes);
-    if (!data) return finish(clipboard, DISPLAY_ANSWER_TOO_BIG, NULL, 0);
-    if (type == clipboard->atoms.incr) is_incremental = 1;
-    else finish(clipboard, DISPLAY_ANSWER_DATA, data, bytes);
+    if (!data) return break_off(clipboard, DISPLAY_ANSWER_TOO_BIG);
+    if (type == clipboard->atoms.incr) {
+        // At least so many bytes will come; 0 of owners that do not know.
+        unsigned long least = 0;
+        if (bytes >= sizeof least) memcpy(&least, data, sizeof least);
+        is_incremental = 1;
+        if ((uint32_t)least > DISPLAY_MAX_CLIPBOARD) break_off(clipboard, DISPLAY_ANSWER_TOO_BIG);
+    } else {
+        finish(clipboard, DISPLAY_ANSWER_DATA, data, bytes);
+    }
     XFree(data);
 }
 
@@ -80,7 +102,7 @@ static void came(struct clipboard *clipboard) {
     deadline = now_ms() + PATIENCE_MS;
     if (!data || collected_bytes + bytes > DISPLAY_MAX_CLIPBOARD) {
         if (data) XFree(data);
-        return finish(clipboard, DISPLAY_ANSWER_TOO_BIG, NULL, 0);
+        return break_off(clipboard, DISPLAY_ANSWER_TOO_BIG);
     }
     if (bytes == 0) {
         XFree(data);
@@ -93,7 +115,7 @@ static void came(struct clipboard *clipboard) {
         collected_bytes += bytes;
     }
     XFree(data);
-    if (!longer) finish(clipboard, DISPLAY_ANSWER_FAILED, NULL, 0);
+    if (!longer) break_off(clipboard, DISPLAY_ANSWER_FAILED);
 }
 
 int read_handles(struct clipboard *clipboard, const XEvent *event) {
@@ -102,7 +124,7 @@ int read_handles(struct clipboard *clipboard, const XEvent *event) {
         return 1;
     }
     if (event->type == PropertyNotify && event->xproperty.window == clipboard->window &&
-        event->xproperty.atom == clipboard->atoms.property) {
+        event->xproperty.atom == property(clipboard)) {
         if (event->xproperty.state == PropertyNewValue && is_incremental && queued) came(clipboard);
         return 1;
     }
@@ -110,5 +132,5 @@ int read_handles(struct clipboard *clipboard, const XEvent *event) {
 }
 
 void read_tick(struct clipboard *clipboard) {
-    if (queued && now_ms() > deadline) finish(clipboard, DISPLAY_ANSWER_FAILED, NULL, 0);
+    if (queued && now_ms() > deadline) break_off(clipboard, DISPLAY_ANSWER_FAILED);
 }

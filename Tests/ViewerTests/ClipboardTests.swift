@@ -43,6 +43,17 @@ extension ViewerTests {
                         error: folder.appending("e")))
             }
 
+            /// A program that owns the clipboard and has very much to give; gives the file that it prints to.
+            func own(_ bytes: Int, said: Int, on server: XServer) throws -> FilePath {
+                let output = folder.appending("owner")
+                owners.append(
+                    try start(
+                        [program("owner"), "\(bytes)", "\(said)"], environment: server.environment, output: output,
+                        error: folder.appending("e")))
+                try waitUntil("the clipboard is owned") { text(of: output).hasPrefix("owned\n") }
+                return output
+            }
+
             /// What is pasted, as soon as it is this.
             func expect(
                 _ bytes: [UInt8], on server: XServer, selection: String = "clipboard", target: String = "UTF8_STRING"
@@ -91,6 +102,29 @@ extension ViewerTests {
             usleep(1_500_000)
             let pasted = try? stage.pod.run(["xclip", "-selection", "clipboard", "-out"])
             #expect(pasted == nil || pasted == [])
+        }
+
+        /// Both ways; by programs that say beforehand how much it is, and by such that do not know.
+        @Test(arguments: [true, false], [0, 1 << 30]) func aClipboardOfAGigabyteIsRefused(toPod: Bool, said: Int) throws
+        {
+            let stage = try Stage()
+            let (from, to) = toPod ? (stage.host, stage.pod) : (stage.pod, stage.host)
+            let output = try stage.own(1 << 30, said: said, on: from)
+            try waitUntil("it is on offer") {
+                let targets = try? to.run(["xclip", "-selection", "clipboard", "-out", "-t", "TARGETS"])
+                return targets.map { String(decoding: $0, as: UTF8.self).contains("UTF8_STRING") } == true
+            }
+            let pasted = try? to.run(["xclip", "-selection", "clipboard", "-out", "-t", "UTF8_STRING"])
+            #expect(pasted == nil || pasted == [])
+            let given = text(of: output).split(separator: "\n").last.flatMap { Int($0) } ?? 0
+            // xclip asks a second time when it is refused, for plain STRING. The first piece comes unasked.
+            let most = 2 * (said > 0 ? 256 << 10 : 17 << 20)
+            #expect(given <= most && (said > 0 || given > 16 << 20), "\(given) bytes")
+            // That program goes on writing where it was asked to; the next one's comes as it is, in pieces, too.
+            let large = (0..<3_000_000).map { UInt8(97 + $0 % 23) }
+            try stage.copy(large, on: from)
+            try stage.expect(large, on: to)
+            #expect(!stage.viewer.process.hasEnded, "\(stage.viewer.said)")
         }
 
         @Test func moreThanFitsIsRefusedAndTheNextIsPasted() throws {
