@@ -8,8 +8,7 @@
 #include <string.h>
 
 static void publish(struct driver *driver) {
-    struct display_object *object = driver->object;
-    display_record_write(&object->cursor_sequence, &object->cursor, &driver->cursor, sizeof driver->cursor);
+    display_write_cursor(driver->object, &driver->cursor);
     object_tell(driver);
 }
 

@@ -64,7 +64,7 @@ extension DisplayTests {
                 }
                 return try copy == peer.pixels()
             }
-            for said in ["too large", "too large, moved"] {
+            for said in ["too large", "too large, moved", "10,000 wide", "10,000 high"] {
                 #expect(try program.step() == said)
                 #expect(try peer.cursor().shape.visible == 0)
                 let before = copy

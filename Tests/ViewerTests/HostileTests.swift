@@ -43,6 +43,32 @@ extension ViewerTests {
             #expect(viewer.end() == .exited(0))
         }
 
+        /// A driver has none to show that has no room in the memory; a pod may say what it likes.
+        @Test func aCursorOfTenThousandPixelsIsNotShown() throws {
+            let host = try XServer(.xvfb, width: 800, height: 600)
+            let pod = try XServer(.driver(), width: 640, height: 480)
+            let folder = try LabFolder("mediapod-cursor")
+            let object = try Self.orphan(pod, in: folder)
+            defer { unlink(object.string) }
+            let memory = try ObjectMemory(object)
+            let viewer = try ViewerProcess(object, on: host)
+            try host.run(["xdotool", "mousemove", "--window", viewer.windows().view, "50", "60"])
+            func shown() throws -> Substring {
+                try String(decoding: host.run([program("cursor")]), as: UTF8.self).prefix { $0 != "c" }
+            }
+            memory.setCursor(width: 20, height: 30)
+            try waitUntil("a cursor is shown") { try shown() == "20 30 0 0 " }
+            for (width, height) in [(10_000, 10_000), (10_000, 1), (1, 10_000), (257, 1)] as [(UInt32, UInt32)] {
+                memory.setCursor(width: width, height: height)
+                // Time enough for what must not happen.
+                usleep(300_000)
+                #expect(try shown() == "20 30 0 0 ")
+            }
+            memory.setCursor(width: 40, height: 50)
+            try waitUntil("the next one is shown") { try shown() == "40 50 0 0 " }
+            #expect(viewer.end() == .exited(0), "\(viewer.said)")
+        }
+
         @Test func aMemoryThatIsCutIsHarmless() throws {
             let host = try XServer(.xvfb, width: 1280, height: 1024)
             let pod = try XServer(.driver(), width: 640, height: 480)

@@ -27,6 +27,17 @@ final class ObjectMemory {
         features.pointee &= ~UInt64(DISPLAY_FEATURE_REST.rawValue)
     }
 
+    /// Says, as the driver would, that the cursor has these sizes, pixels, whether there is room for it or not.
+    func setCursor(width: UInt32, height: UInt32) {
+        var shape = display_cursor()
+        (shape.width, shape.height, shape.visible) = (width, height, 1)
+        cursors += 1
+        shape.serial = 1000 + cursors
+        display_write_cursor(object, &shape)
+        display_ring(display_published(object))
+    }
+    private var cursors: UInt32 = 0
+
     /// Viewer slots that are taken.
     var owners: Int {
         (0..<DISPLAY_VIEWERS).count { display_load(display_viewer_owner(display_viewer_at(object, $0))) != 0 }

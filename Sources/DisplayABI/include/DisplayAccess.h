@@ -241,6 +241,11 @@ static inline void display_write_clipboard(struct display_viewer *viewer, const 
     display_record_write(&viewer->clipboard_sequence, &viewer->clipboard, clipboard, sizeof *clipboard);
 }
 
+/// The driver's. Says another cursor, whose image lies in its area.
+static inline void display_write_cursor(struct display_object *object, const struct display_cursor *cursor) {
+    display_record_write(&object->cursor_sequence, &object->cursor, cursor, sizeof *cursor);
+}
+
 /// The driver's. Appends boxes, at most DISPLAY_DAMAGE_BOXES.
 static inline void display_damage_append(struct display_damage *damage, const display_box *boxes, uint32_t count) {
     uint64_t position = __atomic_load_n(&damage->published, __ATOMIC_RELAXED);

@@ -58,6 +58,10 @@ int main(void) {
     step("too large");
     XWarpPointer(display, None, root, 0, 0, 0, 0, 333, 222);
     step("too large, moved");
+    XDefineCursor(display, window, argb(10000, 16, 5000, 8));
+    step("10,000 wide");
+    XDefineCursor(display, window, argb(16, 10000, 8, 5000));
+    step("10,000 high");
     XDefineCursor(display, window, argb(1, 1, 0, 0));
     step("smallest");
     XWarpPointer(display, None, root, 0, 0, 0, 0, 17, 19);
