@@ -193,6 +193,9 @@ public struct Device: Sendable, Equatable {
         }
     }
 
+    /// Why its image cannot grow on this host; `nil` when it can, or when there is none that would have to.
+    public var obstacleToGrowth: String? { image == nil ? nil : DeviceImage.obstacleToGrowth }
+
     /// Sees to it that so many bytes are free where an image can grow; elsewhere nothing can be done about it.
     ///
     /// - Parameter progress: bytes done, and all.

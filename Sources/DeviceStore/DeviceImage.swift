@@ -55,15 +55,24 @@ package struct DeviceImage: Sendable, Equatable {
     package func makeRoom(_ bytes: UInt64, root: FilePath, progress: (UInt64, UInt64) -> Void) throws {
         let free = try attempt("read", file.string) { () throws(Errno) in try Files.freeBytes(at: root) }
         guard free < bytes, let source = MountTable.source(at: root) else { return }
+        if let obstacle = Self.obstacleToGrowth { throw Failure("grow", file.string, obstacle) }
         let lock = try attempt("lock", file.string) { () throws(Errno) in try FileLock.take(file) }
         let size = try attempt("read", file.string) { () throws(Errno) in try Files.size(of: file) }
         // ext4's own share, and not a little every time.
         let step = max(bytes - free + bytes / 8, size / 4)
         let (wanted, overflow) = size.addingReportingOverflow(step)
-        guard !overflow, try extend(to: wanted, progress: progress) > size else { return }
+        guard !overflow else { return }
+        // Also when it is no longer now: a command that was killed may have made only the file longer.
+        _ = try extend(to: wanted, progress: progress)
         try attempt("grow", source.string) { () throws(Errno) in try LoopDevice.refresh(source) }
         _ = try Pipeline.output(of: Command("resize2fs", [source.string]))
         _ = consume lock
+    }
+
+    /// Why it cannot become larger on this host; `nil` when it can. While it is not mounted it could, but a host that
+    /// crashed meanwhile would have cost all sessions.
+    static var obstacleToGrowth: String? {
+        Capability.systemResources.isHeld ? nil : "root lacks CAP_SYS_RESOURCE here, which growing a mounted ext4 takes"
     }
 
     // MARK: - Making it

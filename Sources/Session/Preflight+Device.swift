@@ -49,10 +49,11 @@ extension Preflight {
         guard let free = try? device.freeBytes() else { return [] }
         let text = "\(byteText(free)) free on the device"
         guard free < littleSpace else { return [CheckFinding("space", .ok, text)] }
+        let obstacle = device.obstacleToGrowth.map { "; its image cannot grow: \($0)" } ?? ""
         return [
             CheckFinding(
                 "space", .limited, "only \(text): the session can hardly be suspended again",
-                remedy: "free some on \(device.place)")
+                remedy: "free some on \(device.place)\(obstacle)")
         ]
     }
 

@@ -7,8 +7,7 @@ import SystemPackage
 enum TestTree {
     static let programs = [
         "sh", "cat", "echo", "ls", "sleep", "touch", "kill", "id", "ln", "rm", "mkdir", "mkfifo", "seq", "stty", "wc",
-        "bash",
-        "getent",
+        "head", "bash", "getent",
     ]
 
     static let folder: Result<FilePath, any Error> = Result {

@@ -67,6 +67,8 @@ uint64_t csys_monotonic_ns(void);
 /// Makes the process the user's for good: identity, groups, no capability, no way to get any (no_new_privs).
 /// For uid 0 all but the identity.
 int csys_become_user(uid_t uid, gid_t gid);
+/// Whether the process may use the capability of this number, below 64; root may lack some (capabilities(7)).
+int csys_has_capability(int number);
 
 int csys_pidfd_open(pid_t pid);
 int csys_pidfd_send_signal(int pidfd, int signal);
