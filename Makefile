@@ -32,6 +32,7 @@ swift:
 	@test -n '$(SWIFT)' || { echo 'make: no swift found; install Swift 6.2 or later and put it into PATH' >&2; exit 1; }
 
 build: swift guest
+	@$(MAKE) --no-print-directory -C Sources/criu-calls
 	$(SWIFT) build $(SWIFT_FLAGS)
 
 # What is laid over the root file system of every pod that is made.

@@ -89,7 +89,7 @@ extension Criu {
             let work = try Criu.open(folders.work)
             let service = try CriuService(
                 criu, keeping: lock,
-                environment: criu.packing + (told?.hasTimers == true ? CriuImages.environmentForTimers : []))
+                environment: criu.dumping + (told?.hasTimers == true ? CriuImages.environmentForTimers : []))
             var options = Criu.options(
                 pod.folder, images, work, log: "dump.log", locking: told?.hasConnections ?? true)
             options.number(UInt64(pod.initProcess.pid), Option.pid)

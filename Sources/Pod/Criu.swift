@@ -22,10 +22,19 @@ public struct Criu: Sendable {
     /// takes longer than dumping the X server, and the stream's filters do it anyway. So the gzip that `make setup` puts into
     /// `bin` beside it, a pigz, comes first, and is told to store. Elsewhere it is gzip, and slower. A restore unpacks with
     /// whatever gzip there is, which has nothing to do but copy.
-    var packing: [String] {
+    ///
+    /// What has system calls that wait go on waiting is loaded into it (`Sources/criu-calls`), where it is built.
+    var dumping: [String] {
         let bin = program.removingLastComponent().appending("bin")
         return ["PATH=\(bin.string):\(Launch.searchPath)", Launch.locale, "PIGZ=-0 -p 1"]
+            + Self.preloaded.map { "LD_PRELOAD=\($0)" }
     }
+
+    private static let preloaded =
+        Executable.places(of: "mediapod-criu.so").first { place in
+            // The loader takes these as the ends of names.
+            Files.isRegularFile(place) && !place.string.contains { $0 == ":" || $0 == " " }
+        }.map { [$0.string] } ?? []
 
     /// "4.2.1"
     public func version() throws -> String {

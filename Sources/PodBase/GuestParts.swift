@@ -12,17 +12,8 @@ public struct GuestParts: Sendable {
 
     /// Found where `MEDIAPOD_GUEST` says, else beside the executable, else in the tree that it was built in.
     public static func locate() throws(Failure) -> GuestParts {
-        var candidates: [FilePath] = []
-        if let named = getenv("MEDIAPOD_GUEST") {
-            candidates = [FilePath(platformString: named)]
-        } else if let executable = executableFolder {
-            // SwiftPM's `release` is a link to `<platform>/release`: what the kernel names lies one folder deeper.
-            let tree = executable.removingLastComponent().removingLastComponent()
-            candidates = [
-                executable.appending("guest"), tree.appending("build/guest"),
-                tree.removingLastComponent().appending("build/guest"),
-            ]
-        }
+        let named = getenv("MEDIAPOD_GUEST").map { FilePath(platformString: $0) }
+        let candidates = named.map { [$0] } ?? Executable.places(of: "guest")
         for folder in candidates where Files.isRegularFile(folder.pushing(essential)) {
             return GuestParts(folder: folder)
         }
@@ -31,11 +22,5 @@ public struct GuestParts: Sendable {
             sentence: "MediaPod's parts for the inside of a pod are missing "
                 + "(looked for \(essential.string) in \(places))",
             remedy: "make them with: make build, or name their folder with MEDIAPOD_GUEST")
-    }
-
-    private static var executableFolder: FilePath? {
-        guard let path = realpath("/proc/self/exe", nil) else { return nil }
-        defer { free(path) }
-        return FilePath(platformString: path).removingLastComponent()
     }
 }

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,8 @@ struct wait {
     long (*wait)(void);
     void (*wake)(void);
     long wanted;
+    // Whether only a signal's handler may end it with EINTR (signal(7)).
+    bool stays;
     // Of its thread.
     pthread_t thread;
     volatile bool over;
@@ -111,8 +114,7 @@ static long wait_record(void)
 static int record_holder;
 static void wake_record(void) { struct flock lock = {.l_type = F_UNLCK, .l_len = 10}; must(fcntl(record_holder, F_OFD_SETLK, &lock)); }
 
-/// What the man pages say of a process that is stopped and continued (signal(7)): these end with EINTR, and so they may
-/// at a move. Their callers know it, and go on with what was left.
+/// Callers who ask into another place what is left go on with that: these may end with EINTR at a move.
 static long wait_sleep(void)
 {
     struct timespec left = {1000000, 0};
@@ -126,12 +128,26 @@ static long wait_sleep(void)
     return error;
 }
 
+// Of these hardly a caller looks at what they return.
+static long wait_seconds(void) { return sleep(1000000); }
+static long wait_microseconds(void) { return usleep(1000000000); }
+static long wait_nanoseconds(void) { return nanosleep(&(struct timespec){1000000, 0}, NULL); }
+static sem_t semaphore;
+static long wait_posix_semaphore(void)
+{
+    struct timespec end;
+    must(clock_gettime(CLOCK_REALTIME, &end));
+    end.tv_sec += 1000000;
+    return sem_timedwait(&semaphore, &end);
+}
+static void wake_posix_semaphore(void) { must(sem_post(&semaphore)); }
+
 static struct wait waits[] = {
     {.name = "read, of a pipe", .wait = wait_read, .wake = wake_read, .wanted = 1},
     {.name = "write, to a full pipe", .wait = wait_full, .wake = wake_full, .wanted = 4},
     {.name = "read, of an eventfd", .wait = wait_counter, .wake = wake_counter, .wanted = 1},
-    {.name = "poll", .wait = wait_poll, .wake = wake_poll, .wanted = 1},
-    {.name = "poll, with a far end", .wait = wait_long_poll, .wake = wake_poll, .wanted = 1},
+    {.name = "poll", .wait = wait_poll, .wake = wake_poll, .wanted = 1, .stays = true},
+    {.name = "poll, with a far end", .wait = wait_long_poll, .wake = wake_poll, .wanted = 1, .stays = true},
     {.name = "select", .wait = wait_select, .wake = wake_select, .wanted = 1},
     {.name = "epoll_wait", .wait = wait_epoll, .wake = wake_epoll, .wanted = 1},
     {.name = "recv, of a unix socket", .wait = wait_stream, .wake = wake_stream, .wanted = 1},
@@ -144,7 +160,11 @@ static struct wait waits[] = {
     {.name = "futex", .wait = wait_futex, .wake = wake_futex, .wanted = 0},
     {.name = "flock", .wait = wait_lock, .wake = wake_lock, .wanted = 0},
     {.name = "fcntl, of a record lock", .wait = wait_record, .wake = wake_record, .wanted = 0},
-    {.name = "nanosleep", .wait = wait_sleep, .wake = NULL, .wanted = 0},
+    {.name = "sleep", .wait = wait_seconds, .wake = NULL, .wanted = 0, .stays = true},
+    {.name = "usleep", .wait = wait_microseconds, .wake = NULL, .wanted = 0, .stays = true},
+    {.name = "nanosleep", .wait = wait_nanoseconds, .wake = NULL, .wanted = 0, .stays = true},
+    {.name = "sem_timedwait", .wait = wait_posix_semaphore, .wake = wake_posix_semaphore, .wanted = 0, .stays = true},
+    {.name = "clock_nanosleep, telling what is left", .wait = wait_sleep, .wake = NULL, .wanted = 0},
 };
 enum { WAITS = sizeof waits / sizeof *waits };
 
@@ -157,7 +177,7 @@ static void *run(void *argument)
         self->got = self->wait();
         self->error = errno;
         // semop and the like are not restarted after a stop, and callers that wait know that: signal(7).
-    } while (self->error == EINTR);
+    } while (self->error == EINTR && !self->stays);
     self->over = true;
     return NULL;
 }
@@ -174,6 +194,7 @@ static void start(struct wait *wait)
 static void make(void)
 {
     must(pipe(pipe_ends));
+    must(sem_init(&semaphore, 0, 0));
     must(pipe(poll_ends));
     must(pipe(select_ends));
     must(pipe(epoll_ends));
@@ -216,6 +237,16 @@ static void make(void)
     }
     for (int i = 0; i < WAITS; i++)
         start(&waits[i]);
+    pause_for(100);
+    // After a stop the kernel has many of them go on as another call, restart_syscall(2).
+    pid_t stopper = must(fork());
+    if (stopper == 0) {
+        kill(getppid(), SIGSTOP);
+        pause_for(100);
+        kill(getppid(), SIGCONT);
+        _exit(0);
+    }
+    while (waitpid(stopper, NULL, 0) < 0 && errno == EINTR) {}
     pause_for(100);
 }
 
