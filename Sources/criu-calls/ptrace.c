@@ -3,8 +3,9 @@
 // A thread that is stopped in nanosleep, poll or futex has the kernel's ERESTART_RESTARTBLOCK where its result will be: the
 // kernel itself would go on where it was, by a record that nobody else can read or set. CRIU makes EINTR of it
 // (compel_get_task_regs in its compel/arch/x86/src/lib/infect.c), in the images and for programs that run on: a sleep ends
-// early, and sem_timedwait fails, without any signal that was handled. Here CRIU is told ERESTARTNOHAND, with which it, and
-// the kernel for a program that runs on, makes the call again; should a handler run first, it is EINTR as it has to be.
+// early, and sem_timedwait fails, without any signal that was handled. Here CRIU is told ERESTARTNOHAND, with which it has
+// a restored program make the call again, as it does of pause and select, and the kernel one that runs on: there it is
+// EINTR, as it has to be, should a handler run first.
 //
 // What that means for a call: poll without an end, and futex with a deadline (FUTEX_WAIT_BITSET), go on exactly. So do
 // sleeps whose caller asked to be told in the same place what is left (sleep(3), most languages' own): the kernel has
