@@ -15,7 +15,7 @@ extension SessionTests {
             let anew = try #require(moved.saidAnew[kind])
             // Told by nothing but the number that was in its memory.
             let another = "it did not say, with the number"
-            #expect(!MovedKinds.problems(in: anew).contains { $0.hasPrefix(another) && kind != "clocks" })
+            #expect(!MovedKinds.problems(in: anew).contains { $0.hasPrefix(another) && kind != "clocks" }, "\(anew)")
             #expect(MovedKinds.problems(in: [ready] + anew.dropFirst()).contains { $0.hasPrefix(another) })
         }
 

@@ -16,13 +16,14 @@ static int pipe_ends[2];
 static void make(void)
 {
     must(pipe(pipe_ends));
+    // Before there is a child that the signal would end.
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    must(sigprocmask(SIG_BLOCK, &one, NULL));
     living = must(fork());
     if (living == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        sigset_t one;
-        sigemptyset(&one);
-        sigaddset(&one, SIGUSR1);
-        sigprocmask(SIG_BLOCK, &one, NULL);
         for (;;) {
             siginfo_t info;
             uint64_t key = mix(1);

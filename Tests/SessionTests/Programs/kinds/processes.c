@@ -152,6 +152,17 @@ static bool is_state(pid_t pid, char state)
     return end && end[2] == state;
 }
 
+static bool has_text(pid_t pid, const char *name, const char *text)
+{
+    char path[64], found[512] = "";
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = file < 0 ? 0 : read(file, found, sizeof found - 1);
+    if (file >= 0)
+        close(file);
+    return size > 0 && strcmp(found, text) == 0;
+}
+
 static void make(void)
 {
     slots = must(mmap(NULL, sizeof(struct slot) * ROLES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
@@ -185,6 +196,8 @@ static void make(void)
         execle("/usr/bin/sleep", "a sleeper", "100000", NULL, (char *[]){value, NULL});
         _exit(127);
     }
+    if (!soon(has_text(program, "cmdline", "a sleeper")))
+        give_up("the program does not start", __LINE__);
 }
 
 static void check_process(enum role role)
@@ -203,17 +216,6 @@ static void check_process(enum role role)
     expect(now->dumpable == then->dumpable, "%s is as dumpable", name);
     expect(now->no_new_privileges == then->no_new_privileges, "%s may gain as many privileges", name);
     expect(memcmp(&now->files, &then->files, sizeof now->files) == 0, "%s has its limit of open files", name);
-}
-
-static bool has_text(pid_t pid, const char *name, const char *text)
-{
-    char path[64], found[512] = "";
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = file < 0 ? 0 : read(file, found, sizeof found - 1);
-    if (file >= 0)
-        close(file);
-    return size > 0 && strcmp(found, text) == 0;
 }
 
 static void check(void)
