@@ -30,8 +30,14 @@ public struct Criu: Sendable {
             + Self.preloaded.map { "LD_PRELOAD=\($0)" }
     }
 
+    /// The file of what makes system calls that wait go on.
+    public static let calls = "mediapod-criu.so"
+
+    /// Whether it is there. Without, `sleep`, `poll` and futexes end with EINTR when a process goes on after a dump.
+    public static var restartsCalls: Bool { !preloaded.isEmpty }
+
     private static let preloaded =
-        Executable.places(of: "mediapod-criu.so").first { place in
+        Executable.places(of: FilePath(calls)).first { place in
             // The loader takes these as the ends of names.
             Files.isRegularFile(place) && !place.string.contains { $0 == ":" || $0 == " " }
         }.map { [$0.string] } ?? []

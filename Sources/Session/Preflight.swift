@@ -81,10 +81,13 @@ public enum Preflight {
 
     private static let criuRemedy = "install one that can with: make setup"
 
-    /// - Parameter version: of this host's CRIU, where it was asked.
-    package static func criu(of session: SessionManifest?, version: String?, kernel: String = Host.kernel)
-        -> [CheckFinding]
-    {
+    /// - Parameters:
+    ///   - version: of this host's CRIU, where it was asked.
+    ///   - restarts: whether system calls that wait go on waiting after a dump.
+    package static func criu(
+        of session: SessionManifest?, version: String?, kernel: String = Host.kernel,
+        restarts: Bool = Criu.restartsCalls
+    ) -> [CheckFinding] {
         do throws(Failure) {
             _ = try Criu.find()
         } catch {
@@ -107,6 +110,14 @@ public enum Preflight {
                     "criu", .refused,
                     "the session was suspended by CRIU \(session.criuVersion), and this host has \(version), which may "
                         + "not know all that is in it", remedy: criuRemedy)
+            ]
+        }
+        guard restarts else {
+            return [
+                CheckFinding(
+                    "criu", .limited,
+                    "CRIU \(version) alone has programs that sleep or wait in poll or a futex fail with EINTR after a suspend",
+                    remedy: "build what mends that, \(Criu.calls), beside mediapod with: make build")
             ]
         }
         return [CheckFinding("criu", .ok, "CRIU \(version)")]

@@ -1,5 +1,6 @@
 import DeviceStore
 import LinuxSystem
+import Pod
 import Session
 import Testing
 
@@ -103,6 +104,9 @@ struct PreflightTests {
         #expect(verdict("4.1.1", "6.18.44") == .refused)
         #expect(verdict("4.2", "6.18.44") == .ok)
         #expect(verdict(nil, "6.18.44") == .refused)
+        let alone = Preflight.criu(of: nil, version: "4.2", kernel: "6.18.44", restarts: false)
+        #expect(alone.map(\.verdict) == [.limited])
+        #expect(alone.first?.remedy?.contains(Criu.calls) == true)
     }
 
     @Test("tells what a pod's screen can be shown with")
