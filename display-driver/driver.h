@@ -148,6 +148,8 @@ Bool framebuffer_create_resources(struct driver *driver);
 Bool framebuffer_resize(struct driver *driver, uint32_t width, uint32_t height);
 /// The record of the screen is to be written anew.
 void framebuffer_changed(struct driver *driver);
+/// The operation that is being carried out has left these pixels as they were.
+void framebuffer_unchanged(struct driver *driver, RegionPtr same);
 void framebuffer_publish(struct driver *driver);
 void framebuffer_close(struct driver *driver);
 static inline uint64_t framebuffer_offset(const struct driver *driver) {

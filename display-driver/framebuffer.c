@@ -49,8 +49,16 @@ Bool framebuffer_create_resources(struct driver *driver) {
     PixmapPtr pixmap = driver->screen->GetScreenPixmap(driver->screen);
     driver->damage = DamageCreate(damaged, NULL, DamageReportNonEmpty, TRUE, driver->screen, driver);
     if (!driver->damage) return FALSE;
+    // So that an operation can still say what of it changed nothing.
+    DamageSetReportAfterOp(driver->damage, TRUE);
     DamageRegister(&pixmap->drawable, driver->damage);
     return TRUE;
+}
+
+void framebuffer_unchanged(struct driver *driver, RegionPtr same) {
+    if (!driver->damage) return;
+    RegionPtr pending = DamagePendingRegion(driver->damage);
+    RegionSubtract(pending, pending, same);
 }
 
 void framebuffer_close(struct driver *driver) {

@@ -48,6 +48,48 @@ extension DisplayTests {
             }
         }
 
+        /// Most programs put a whole picture again where little of it is another.
+        @Test(arguments: ["plain", "shared", "pixmap"]) func onlyWhatIsAnotherIsDamage(way: String) throws {
+            let server = try XServer(width: 1100, height: 768)
+            let peer = try DisplayPeer(server)
+            let screen = try peer.screen()
+            let program = try XProgram(["puts", way], on: server)
+            _ = try program.line()
+            var position = UInt64.max
+            _ = peer.damage(&position)
+            var copy = try peer.pixels()
+            // The pixels in boxes that are told, each once; what they leave out is as it was.
+            func told(_ word: String) throws -> (boxes: [display_rectangle], pixels: Int) {
+                let hash = try program.step(word)
+                let boxes = try #require(peer.damage(&position)).map { display_box_on($0, screen.width, screen.height) }
+                var isTold = [Bool](repeating: false, count: copy.count)
+                for box in boxes {
+                    peer.copy(box, of: screen, into: &copy)
+                    for y in Int(box.y1)..<Int(box.y2) {
+                        for x in Int(box.x1)..<Int(box.x2) { isTold[y * Int(screen.width) + x] = true }
+                    }
+                }
+                #expect(try copy == peer.pixels(), "\(word)")
+                #expect(DisplayPeer.hash(copy) == hash, "\(word)")
+                return (boxes, isTold.count { $0 })
+            }
+            #expect(try told("same").boxes.isEmpty)
+            for (x, y) in [(0, 0), (999, 0), (0, 699), (999, 699), (500, 311), (27, 11), (26, 10)] {
+                let (boxes, pixels) = try told("pixel \(x) \(y)")
+                #expect(boxes.count == 1 && pixels <= 64 * 16, "\(boxes)")
+                let box = try #require(boxes.first)
+                #expect((box.x1..<box.x2).contains(Int32(37 + x)) && (box.y1..<box.y2).contains(Int32(21 + y)))
+            }
+            #expect(try told("same").boxes.isEmpty)
+            #expect(try told("all").pixels == 1000 * 700)
+            let all = try told("checks").pixels
+            #expect(all < 1000 * 700, "what lies around the tiles is not told")
+            #expect(try told("all").pixels == 1000 * 700)
+            #expect(try told("cover").pixels == 100 * 300, "the other window, and nothing of what is below it")
+            #expect(try told("pixel 310 300").boxes.isEmpty, "one that is covered")
+            #expect(try told("all").pixels == 1000 * 700 - 100 * 300)
+        }
+
         @Test func aReaderThatFallsBehindIsToldSo() throws {
             let server = try XServer()
             let peer = try DisplayPeer(server)

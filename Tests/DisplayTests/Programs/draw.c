@@ -100,10 +100,30 @@ static void random_gc(void) {
     }
 }
 
+// The same picture twice, with a few pixels or lines of it another: what a driver may leave alone and what not.
+static void putting_again(Drawable to) {
+    int x = coordinate(), y = coordinate();
+    if (random_below(3)) XSetFunction(display, gc, GXcopy), XSetPlaneMask(display, gc, AllPlanes);
+    for (int again = 0; again < 2; again++) {
+        if (random_below(2))
+            XShmPutImage(display, to, gc, shared, 0, 0, x, y, SIZE, SIZE, False);
+        else {
+            XShmPutImage(display, pixmap, gc, shared, 0, 0, 0, 0, SIZE, SIZE, False);
+            XCopyArea(display, pixmap, to, gc, 0, 0, SIZE, SIZE, x, y);
+        }
+        XSync(display, False); // it was read
+        uint32_t *pixels = (uint32_t *)(void *)shared->data;
+        for (uint32_t n = random_below(60); n > 0; n--) pixels[random_below(SIZE * SIZE)] = random_below(1u << 24);
+        if (random_below(4) == 0)
+            for (int n = random_in(0, SIZE * SIZE / 2), end = n + random_in(0, SIZE * SIZE / 2); n < end; n++)
+                pixels[n] = random_below(1u << 24);
+    }
+}
+
 static void core_drawing(Drawable to) {
     XPoint points[7];
     for (int n = 0; n < 7; n++) points[n] = (XPoint){(short)coordinate(), (short)coordinate()};
-    switch (random_below(13)) {
+    switch (random_below(16)) {
     case 0: XFillRectangle(display, to, gc, coordinate(), coordinate(), extent(), extent()); break;
     case 1: XDrawRectangle(display, to, gc, coordinate(), coordinate(), extent(), extent()); break;
     case 2: XFillArc(display, to, gc, coordinate(), coordinate(), extent(), extent(), random_in(0, 23040), 9000); break;
@@ -122,6 +142,9 @@ static void core_drawing(Drawable to) {
             (unsigned)random_in(1, SIZE - 100), (unsigned)random_in(1, SIZE - 100), False);
         break;
     case 11: XShmPutImage(display, to, gc, shared, 0, 0, coordinate(), coordinate(), SIZE, SIZE, False); break;
+    case 12:
+    case 13:
+    case 14: putting_again(to); break;
     default: XCopyPlane(display, bitmap, to, gc, 0, 0, extent(), extent(), coordinate(), coordinate(), 1); break;
     }
 }
