@@ -17,8 +17,10 @@ struct BenchDisplay: ParsableCommand {
     enum Part: String, CaseIterable, ExpressibleByArgument {
         /// Of a film's frames those that are seen.
         case frames
-        /// Processor time of a film at 25 frames a second, and of idling.
+        /// Processor time of films at 25 frames a second.
         case cpu
+        /// Processor time when nothing happens.
+        case idle
         /// From a key to the pixel that it changes.
         case keys
         /// From a viewer's start to its first picture.
@@ -45,7 +47,10 @@ struct BenchDisplay: ParsableCommand {
             case .frames:
                 figures += try frames(films, width: 1280, height: 720, rate: 60)
                 figures += try frames(films, width: 1920, height: 1080, rate: 30)
-            case .cpu: figures += try processorTime(films)
+            case .cpu:
+                figures += try processorTime(films, of: .pattern)
+                figures += try processorTime(films, of: .noise)
+            case .idle: figures += try idling(films)
             case .keys: figures += try keys()
             case .attach: figures += try attach()
             case .dump: figures += try DisplayDump(rounds: rounds, folder: folder).measure()
@@ -58,35 +63,55 @@ struct BenchDisplay: ParsableCommand {
 
     // MARK: Films
 
-    /// Half a second of a film with much that changes, made once for a size.
+    /// A second of film at 25 frames a second, made once for a size, in RGB as in YUV.
     struct Films {
         let folder: FilePath
 
-        func film(width: Int, height: Int) throws -> String {
-            let file = folder.appending("film-\(width)x\(height)")
+        enum Kind: String {
+            /// ffmpeg's moving test pattern, most of which stays as it was from frame to frame.
+            case pattern
+            /// The same with noise all over, as a camera's picture has it.
+            case noise
+
+            fileprivate var source: String { self == .pattern ? "" : ",noise=alls=30:allf=t" }
+        }
+
+        func film(_ kind: Kind, width: Int, height: Int) throws -> FilePath {
+            let file = folder.appending("\(kind)-\(width)x\(height)")
             if !Files.isRegularFile(file) {
+                let source = "testsrc2=size=\(width)x\(height):rate=25:duration=1\(kind.source)"
                 _ = try Pipeline.output(
                     of: Command(
                         "ffmpeg",
                         [
-                            "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=\(width)x\(height):rate=25:duration=1",
-                            "-pix_fmt", "yuv420p", "-f", "rawvideo", "-y", file.string,
+                            "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-f", "rawvideo", "-y",
+                            file.string,
                         ]))
             }
-            return file.string
+            return file
+        }
+
+        /// How much of the luminance is another from one frame to the next, in the middle, per cent.
+        func changes(_ kind: Kind, width: Int, height: Int) throws -> Int {
+            let film = try [UInt8](Data(contentsOf: URL(filePath: film(kind, width: width, height: height).string)))
+            let pixels = width * height
+            let frames = film.count / (pixels * 3 / 2)
+            let (first, second) = (frames / 2 * (pixels * 3 / 2), (frames / 2 + 1) * (pixels * 3 / 2))
+            let changed = (0..<pixels).count { film[first + $0] != film[second + $0] }
+            return (changed * 100 + pixels / 2) / pixels
         }
     }
 
     /// Plays a film there while `body` looks on.
     private func play<Value>(
-        _ films: Films, on path: DisplayPath, rate: Int, asVideo: Bool, _ body: () throws -> Value
+        _ film: FilePath, on path: DisplayPath, rate: Int, asVideo: Bool, _ body: () throws -> Value
     ) throws -> Value {
         let (width, height) = path.size
-        let output = films.folder.appending("film.out")
+        let output = film.removingLastComponent().appending("film.out")
         let player = try path.startLoad(
             [
                 "film", asVideo ? "xv" : "rgb", "\(width)", "\(height)", "\(rate)", "\(seconds)",
-                films.film(width: width, height: height),
+                film.string,
             ], path.programs, output: output)
         defer { player.kill() }
         try waitUntil("the film begins", seconds: 60) { text(of: output).contains("begins") || player.hasEnded }
@@ -98,12 +123,13 @@ struct BenchDisplay: ParsableCommand {
     }
 
     private func frames(_ films: Films, width: Int, height: Int, rate: Int) throws -> [BenchFigure] {
+        let film = try films.film(.pattern, width: width, height: height)
         var seen: [DisplayPath.Kind: [Double]] = [:]
         for round in 1...rounds {
             for kind in DisplayPath.Kind.allCases {
                 say("\(width)x\(height) at \(rate), round \(round) of \(rounds): \(kind.rawValue)")
                 let path = try DisplayPath(kind, width: width, height: height)
-                let count = try play(films, on: path, rate: rate, asVideo: kind == .oursToVideo) {
+                let count = try play(film, on: path, rate: rate, asVideo: kind == .oursToVideo) {
                     let watch =
                         kind == .oursToVideo
                         ? ["watch-video", path.hostObject.string, "\(seconds + 1)"]
@@ -125,31 +151,27 @@ struct BenchDisplay: ParsableCommand {
 
     // MARK: Processor time
 
-    private func processorTime(_ films: Films) throws -> [BenchFigure] {
+    private func processorTime(_ films: Films, of film: Films.Kind) throws -> [BenchFigure] {
+        let (width, height) = (1280, 720)
+        let file = try films.film(film, width: width, height: height)
+        let what = "\(width)x\(height) at 25, \(try films.changes(film, width: width, height: height)) % changes"
         var used: [DisplayPath.Kind: [Double]] = [:]
-        var idle: [Double] = []
         for round in 1...rounds {
             for kind in DisplayPath.Kind.allCases {
-                say("1280x720 at 25, processor time, round \(round) of \(rounds): \(kind.rawValue)")
-                let path = try DisplayPath(kind, width: 1280, height: 720)
-                let time = try play(films, on: path, rate: 25, asVideo: kind == .oursToVideo) {
+                say("\(what), processor time, round \(round) of \(rounds): \(kind.rawValue)")
+                let path = try DisplayPath(kind, width: width, height: height)
+                let time = try play(file, on: path, rate: 25, asVideo: kind == .oursToVideo) {
                     usleep(500_000)
                     let before = path.processorTime
                     usleep(UInt32(seconds - 2) * 1_000_000)
                     return Double(path.processorTime - before) / 1e6 / Double(seconds - 2)
                 }
                 used[kind, default: []].append(time)
-                if kind == .ours {
-                    usleep(3_000_000)
-                    let before = path.processorTime
-                    usleep(20_000_000)
-                    idle.append(Double(path.processorTime - before) / 1e9)
-                }
             }
         }
         func figure(_ kind: DisplayPath.Kind, beside peer: DisplayPath.Kind, goal: Double?) -> BenchFigure {
             BenchFigure(
-                "1280x720 at 25, CPU of server, viewer and host's server: \(kind.rawValue)", unit: "ms per s",
+                "\(what), CPU of server, viewer and host's server: \(kind.rawValue)", unit: "ms per s",
                 ours: used[kind] ?? [], peer: used[peer] ?? [], peerName: peer.rawValue, goal: goal)
         }
         return [
@@ -157,12 +179,29 @@ struct BenchDisplay: ParsableCommand {
             figure(.oursToVideo, beside: .xpra, goal: nil), figure(.ours, beside: .xpra, goal: nil),
             // The pod's server and the host's each have to put every frame where they keep their screen.
             BenchFigure(
-                "1280x720 at 25, CPU of server, viewer and host's server: \(DisplayPath.Kind.ours.rawValue)",
+                "\(what), CPU of server, viewer and host's server: \(DisplayPath.Kind.ours.rawValue)",
                 unit: "ms per s", ours: used[.ours] ?? [], peer: (used[.bare] ?? []).map { 2 * $0 },
                 peerName: "two bare Xvfbs, without a viewer", goal: nil),
+        ]
+    }
+
+    /// After a film, which is what leaves timers and unread damage behind.
+    private func idling(_ films: Films) throws -> [BenchFigure] {
+        let film = try films.film(.pattern, width: 1280, height: 720)
+        var idle: [Double] = []
+        for round in 1...rounds {
+            say("idling, round \(round) of \(rounds)")
+            let path = try DisplayPath(.ours, width: 1280, height: 720)
+            try play(film, on: path, rate: 25, asVideo: false) {}
+            usleep(3_000_000)
+            let before = path.processorTime
+            usleep(20_000_000)
+            idle.append(Double(path.processorTime - before) / 1e9)
+        }
+        return [
             BenchFigure(
                 "CPU of all three in 20 s of idling", unit: "s", ours: idle, peer: idle.map { _ in 0.005 },
-                peerName: "what is written as 0.01", goal: 1),
+                peerName: "what is written as 0.01", goal: 1)
         ]
     }
 
